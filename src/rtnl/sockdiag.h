@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sockets of a namespace that hold a port (NETLINK_SOCK_DIAG). */
+#ifndef RTNL_SOCKDIAG_H
+#define RTNL_SOCKDIAG_H
+
+#include "base/addr.h"
+#include "nl/sock.h"
+
+/**
+ * struct sockdiag - a socket that holds a port
+ * @protocol: IPPROTO_TCP (listening) or IPPROTO_UDP (bound, not connected)
+ * @addr:     what it is bound to; all zero: every address
+ * @port:     host order
+ * @inode:    of the socket, for sockdiag_owner()
+ * @v6only:   an IPv6 socket that does not take IPv4
+ */
+struct sockdiag {
+	uint8_t protocol;
+	struct addr addr;
+	uint16_t port;
+	uint32_t inode;
+	bool v6only;
+};
+
+/** sockdiag_build() - append the request of sockdiag_find(). */
+void sockdiag_build(struct msg *m, uint8_t protocol, const struct addr *addr, uint16_t port);
+
+/**
+ * sockdiag_find() - is there a socket that would take a packet to this address and port?
+ * @protocol: IPPROTO_TCP or IPPROTO_UDP
+ * @addr:     destination; of an IPv6 wildcard socket that takes IPv4 too, IPv4 finds it
+ *
+ * One lookup in the kernel's hash, whatever the number of sockets. All zero as destination finds only sockets
+ * that are bound to every address. A socket that is tied to a device (SO_BINDTODEVICE) is not found: the
+ * kernel looks as for a packet from no device. A kernel without the handlers (tcp_diag, udp_diag) answers as
+ * if there were no socket: sockdiag_dump() tells the two apart, so ask it once.
+ *
+ * Return: 1 with @ret_socket set, 0 if there is none, or a negative errno.
+ */
+int sockdiag_find(struct nl_sock *diag, uint8_t protocol, const struct addr *addr, uint16_t port,
+		  struct sockdiag *ret_socket, struct an_error *err);
+
+/**
+ * sockdiag_dump() - all listening TCP and all unconnected UDP sockets of both families
+ * Return: 0 or a negative errno: ENOENT with the remedy where the kernel lacks the handlers.
+ */
+typedef int sockdiag_cb(const struct sockdiag *socket, void *data);
+int sockdiag_dump(struct nl_sock *diag, sockdiag_cb *cb, void *data, struct an_error *err);
+
+/**
+ * sockdiag_owner() - "nginx (pid 812)" by a walk of /proc, or "a process of another container"
+ * Return: @buf.
+ */
+const char *sockdiag_owner(uint32_t inode, char *buf, size_t size);
+
+#endif
