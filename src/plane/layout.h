@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names, numbers and addresses of everything actornet makes: the inner ones are part of every snapshot.
+ *
+ * This folder is pure: it says what links, tables, rules and elements must be, as data, and never asks the kernel.
+ */
+#ifndef PLANE_LAYOUT_H
+#define PLANE_LAYOUT_H
+
+#include "base/addr.h"
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LAYOUT_TABLE	   "actornet"	 /* nftables table, family inet, in worker and gateway */
+#define LAYOUT_SLOT_TABLE  "actornet"	 /* the same, family netdev, in a slot for a sandbox */
+#define LAYOUT_WORKER_LINK "actornet0"	 /* worker's end of the link between worker and gateway */
+#define LAYOUT_UP_LINK	   "up0"	 /* gateway's end */
+#define LAYOUT_SLOT_LINK   "an"		 /* prefix of the gateway's end of a slot, "an7" */
+#define LAYOUT_INNER_LINK  "eth0"	 /* the actor's end */
+#define LAYOUT_NETNS	   "actornet-"	 /* prefix of names under /run/netns */
+#define LAYOUT_RUN	   "/run/actornet" /* lock files */
+
+#define LAYOUT_INNER	   "169.254.17.2/30"
+#define LAYOUT_INNER6	   "fd00:169:254::2/126"
+#define LAYOUT_RANGES	   "100.64.0.0/10" /* shared address space, RFC 6598: a free /16 of it is the outer range */
+#define LAYOUT_NAT_MIN	   20000
+#define LAYOUT_NAT_MAX	   29999
+#define LAYOUT_IDLE_TARGET 16
+#define LAYOUT_MAX	   60000
+
+#define LAYOUT_ROUTE_TABLE 100	 /* in the gateway: what our table marked is routed here, the rest nowhere */
+#define LAYOUT_MARK	   1	 /* firewall mark of an actor's packet that our table let into the gateway */
+#define LAYOUT_DSCP	   7	 /* codepoint that seals what leaves the gateway (unassigned in IANA's pool 2) */
+#define LAYOUT_DSFIELD	   (LAYOUT_DSCP << 2)
+#define LAYOUT_SEAL_PRIORITY 97 /* of the worker's policy rule, before any other's usual place */
+
+#define LAYOUT_FLOWS	   1000 /* flows of one actor at once, in each direction */
+#define LAYOUT_RATE	   500	/* new flows a second of one actor, above its burst */
+#define LAYOUT_RATE_BURST  1000
+#define LAYOUT_FRAGS	   1000 /* fragments a second of one actor */
+#define LAYOUT_FRAGS_BURST 500
+
+/* MAC addresses, locally administered. The inner two are part of every snapshot. */
+extern const uint8_t layout_mac_gateway[6]; /* gateway's end of a slot: the actor's neighbour */
+extern const uint8_t layout_mac_inner[6];   /* actor's eth0 */
+extern const uint8_t layout_mac_worker[6];  /* actornet0 */
+extern const uint8_t layout_mac_up[6];	    /* up0 */
+
+/* Resolvers that are kept at most. */
+#define LAYOUT_RESOLVERS 4
+
+/**
+ * struct plane - what is particular to one worker
+ * @id:        8 hex digits in the names under /run/netns
+ * @uplink:    its name
+ * @inner, @inner6:     the actor's address with prefix
+ * @gateway, @gateway6: the actor's default gateway
+ * @range, @range6:     outer range
+ * @ipv6:      actors have IPv6
+ * @guard4, @guard6: forwarding was off before: others' packets that come in by the uplink stay unforwarded;
+ *                   GUARD_ALL where the kernel could only turn it on for all links
+ * @mtu:       bytes
+ * @nat_min, @nat_max:  source ports of masqueraded flows
+ * @resolvers: @n_resolvers addresses of the worker's resolvers
+ * @key:       keys the hash of actors' names
+ */
+struct plane {
+	char id[9];
+	char uplink[IFNAMSIZ];
+	struct addr inner, inner6, gateway, gateway6, range, range6;
+	bool ipv6;
+	enum guard { GUARD_OFF, GUARD_UPLINK, GUARD_ALL } guard4, guard6;
+	uint32_t mtu;
+	uint16_t nat_min, nat_max;
+	struct addr resolvers[LAYOUT_RESOLVERS];
+	unsigned int n_resolvers;
+	uint8_t key[16];
+};
+
+/* Longest name of ours under /run/netns: prefix, id, "-", slot number. */
+#define LAYOUT_NETNS_NAME 32
+
+/** layout_gateway_netns() - name of the gateway namespace. Return: @buf. */
+const char *layout_gateway_netns(const struct plane *p, char buf[static LAYOUT_NETNS_NAME]);
+/** layout_slot_netns() - name of slot n's namespace. Return: @buf. */
+const char *layout_slot_netns(const struct plane *p, uint32_t n, char buf[static LAYOUT_NETNS_NAME]);
+/** layout_slot_link() - gateway's end of slot n. Return: @buf. */
+const char *layout_slot_link(uint32_t n, char buf[static IFNAMSIZ]);
+/** layout_slot_number() - of a link's name. Return: n, or 0 if it is no slot's. */
+uint32_t layout_slot_number(const char *link);
+
+/** layout_link_worker() - worker's address on the link to the gateway, with that link's prefix. */
+struct addr layout_link_worker(const struct plane *p, uint8_t family);
+/** layout_link_gateway() - the gateway's. */
+struct addr layout_link_gateway(const struct plane *p, uint8_t family);
+/** layout_outer() - outer address of slot n; slots that are a whole range apart share one. */
+struct addr layout_outer(const struct plane *p, uint8_t family, uint32_t n);
+/** layout_outer_slot() - the reverse: is it an outer address of slot n? */
+bool layout_is_outer(const struct plane *p, const struct addr *a, uint32_t n);
+
+/** layout_inner_gateway() - first host address of the actor's prefix that is not the actor's. Return: 0, or -EINVAL if there is none. */
+int layout_inner_gateway(const struct addr *inner, struct addr *ret_gateway);
+
+#endif

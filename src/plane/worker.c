@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sets, chains and rules of the worker's table. */
+#include "plane/worker.h"
+#include "plane/match.h"
+#include <linux/netfilter/nf_nat.h>
+#include <linux/rtnetlink.h>
+
+#define V4 NF_TYPE_IPV4_ADDR
+#define V6 NF_TYPE_IPV6_ADDR
+#define PROTO NF_TYPE_INET_PROTO
+#define PORT NF_TYPE_INET_SERVICE
+
+#define T(...) { __VA_ARGS__ }
+#define SET(set, keys) const struct nf_set worker_##set = { .name = #set, .key = keys }
+#define MAP(set, keys, values) const struct nf_set worker_##set = { .name = #set, .key = keys, .value = values }
+
+MAP(ports4, T(PROTO, PORT), T(V4, PORT));
+MAP(ports6, T(PROTO, PORT), T(V6, PORT));
+MAP(at4, T(V4, PROTO, PORT), T(V4, PORT));
+MAP(at6, T(V6, PROTO, PORT), T(V6, PORT));
+MAP(all4, T(PROTO), T(V4));
+MAP(all6, T(PROTO), T(V6));
+SET(own, T(PROTO, PORT));
+SET(mapped, T(PROTO, PORT));
+SET(mapped_at4, T(V4, PROTO, PORT));
+SET(mapped_at6, T(V6, PROTO, PORT));
+SET(resolver4, T(V4, PROTO, PORT));
+SET(resolver6, T(V6, PROTO, PORT));
+MAP(dns4, T(V4, PROTO, PORT), T(V4));
+MAP(dns6, T(V6, PROTO, PORT), T(V6));
+
+#define LINK LAYOUT_WORKER_LINK
+#define FIB_LOCAL(addr) op_fib_type(addr, R1), op_cmp_u32(NFT_CMP_EQ, R1, RTN_LOCAL)
+#define FIB_NOT_LOCAL(addr) op_fib_type(addr, R1), op_cmp_u32(NFT_CMP_NEQ, R1, RTN_LOCAL)
+
+static void add_sets(struct nf_model *m)
+{
+	const struct nf_set *const sets[] = {
+		&worker_ports4, &worker_ports6, &worker_at4,	&worker_at6,	    &worker_all4,	&worker_all6,
+		&worker_own,	&worker_mapped, &worker_dns4,	&worker_mapped_at4, &worker_mapped_at6, &worker_dns6,
+		&worker_resolver4, &worker_resolver6,
+	};
+
+	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)
+		model_set(m, sets[i]);
+}
+
+static void add_chains(struct nf_model *m)
+{
+	static const struct nf_chain chains[] = {
+		{ .name = "unseal", .type = "filter", .hook = NF_INET_PRE_ROUTING, .priority = -300, .policy = NF_ACCEPT },
+		{ .name = "ports", .type = "nat", .hook = NF_INET_PRE_ROUTING, .priority = -101, .policy = NF_ACCEPT },
+		{ .name = "own_ports", .type = "nat", .hook = NF_INET_LOCAL_OUT, .priority = -101, .policy = NF_ACCEPT },
+		{ .name = "masq", .type = "nat", .hook = NF_INET_POST_ROUTING, .priority = 99, .policy = NF_ACCEPT },
+		{ .name = "leak", .type = "filter", .hook = NF_INET_POST_ROUTING, .priority = 110, .policy = NF_ACCEPT },
+		{ .name = "input", .type = "filter", .hook = NF_INET_LOCAL_IN, .priority = 0, .policy = NF_ACCEPT },
+		{ .name = "from_gateway" },
+		{ .name = "forward", .type = "filter", .hook = NF_INET_FORWARD, .priority = 0, .policy = NF_ACCEPT },
+	};
+
+	for (size_t i = 0; i < sizeof(chains) / sizeof(*chains); i++)
+		model_chain(m, &chains[i]);
+}
+
+static void add_unseal(struct nf_model *m)
+{
+	RULE(m, "unseal", NULL, OPS(IIFNAME(LINK), IPV4, SET_DSCP(0)), "iifname \"" LINK "\" ip dscp set cs0");
+	RULE(m, "unseal", NULL, OPS(IIFNAME(LINK), IPV6, SET_DSCP6(0)), "iifname \"" LINK "\" ip6 dscp set cs0");
+}
+
+/* What comes from the gateway: DNS to the resolver, the rest where it wants to. */
+static void add_ports_egress(struct nf_model *m)
+{
+	RULE(m, "ports", NULL,
+	     OPS(IIFNAME(LINK), IPV4, LOAD_DADDR, AND_PROTO_DPORT, op_lookup_map(R1, "dns4", R1), op_dnat(NFPROTO_IPV4, R1, 0)),
+	     "iifname \"" LINK "\" dnat ip to ip daddr . meta l4proto . th dport map @dns4");
+	RULE(m, "ports", NULL,
+	     OPS(IIFNAME(LINK), IPV6, LOAD_DADDR6, AND_PROTO_DPORT6, op_lookup_map(R1, "dns6", R1),
+		 op_dnat(NFPROTO_IPV6, R1, 0)),
+	     "iifname \"" LINK "\" dnat ip6 to ip6 daddr . meta l4proto . th dport map @dns6");
+	RULE(m, "ports", NULL, OPS(IIFNAME(LINK), IPV4, LOAD_DADDR, op_dnat(NFPROTO_IPV4, R1, 0)),
+	     "iifname \"" LINK "\" dnat ip to ip daddr");
+	RULE(m, "ports", NULL, OPS(IIFNAME(LINK), IPV6, LOAD_DADDR6, op_dnat(NFPROTO_IPV6, R1, 0)),
+	     "iifname \"" LINK "\" dnat ip6 to ip6 daddr");
+}
+
+/* The port maps, the more specific first; @match is what nft puts before them. */
+static void add_port_maps(struct nf_model *m, const char *chain)
+{
+	RULE(m, chain, NULL,
+	     OPS(IPV4, LOAD_DADDR, AND_PROTO_DPORT, op_lookup_map(R1, "at4", R1), op_dnat(NFPROTO_IPV4, R1, R9)),
+	     "dnat ip to ip daddr . meta l4proto . th dport map @at4");
+	RULE(m, chain, NULL,
+	     OPS(IPV6, LOAD_DADDR6, AND_PROTO_DPORT6, op_lookup_map(R1, "at6", R1), op_dnat(NFPROTO_IPV6, R1, R2)),
+	     "dnat ip6 to ip6 daddr . meta l4proto . th dport map @at6");
+	RULE(m, chain, NULL,
+	     OPS(IPV4, LOAD_PROTO_DPORT, op_lookup_map(R1, "ports4", R1), op_dnat(NFPROTO_IPV4, R1, R9)),
+	     "meta nfproto ipv4 dnat ip to meta l4proto . th dport map @ports4");
+	RULE(m, chain, NULL,
+	     OPS(IPV6, LOAD_PROTO_DPORT, op_lookup_map(R1, "ports6", R1), op_dnat(NFPROTO_IPV6, R1, R2)),
+	     "meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @ports6");
+}
+
+static void add_ports(struct nf_model *m)
+{
+	add_ports_egress(m);
+	RULE(m, "ports", NULL, OPS(FIB_NOT_LOCAL(NFTA_FIB_F_DADDR), op_accept()), "fib daddr type != local accept");
+	add_port_maps(m, "ports");
+	RULE(m, "ports", NULL, OPS(LOAD_PROTO_DPORT, op_lookup(R1, "own", 0), op_accept()),
+	     "meta l4proto . th dport @own accept");
+	RULE(m, "ports", NULL,
+	     OPS(IPV4, op_meta(NFT_META_L4PROTO, R1), op_lookup_map(R1, "all4", R1), op_dnat(NFPROTO_IPV4, R1, 0)),
+	     "meta nfproto ipv4 dnat ip to meta l4proto map @all4");
+	RULE(m, "ports", NULL,
+	     OPS(IPV6, op_meta(NFT_META_L4PROTO, R1), op_lookup_map(R1, "all6", R1), op_dnat(NFPROTO_IPV6, R1, 0)),
+	     "meta nfproto ipv6 dnat ip6 to meta l4proto map @all6");
+}
+
+/* From the worker to its own address: not to loopback, which stays the worker's. */
+static void add_own_ports(struct nf_model *m)
+{
+	const struct addr loopback = addr_v4(0x7f000000, 32);
+	const struct addr loopback6 = { AF_INET6, 128, { [15] = 1 } };
+
+	RULE(m, "own_ports", NULL, OPS(OIFNAME_NOT("lo"), op_accept()), "oifname != \"lo\" accept");
+	RULE(m, "own_ports", NULL,
+	     OPS(IPV4, LOAD_DADDR, op_bitwise(R1, (const uint8_t[]){ 0xff, 0, 0, 0 }, (const uint8_t[4]){ 0 }, 4),
+		 op_cmp_addr(NFT_CMP_EQ, R1, &loopback), op_accept()),
+	     "ip daddr & 255.0.0.0 == 127.0.0.0 accept");
+	RULE(m, "own_ports", NULL, OPS(IPV6, LOAD_DADDR6, op_cmp_addr(NFT_CMP_EQ, R1, &loopback6), op_accept()),
+	     "ip6 daddr ::1 accept");
+	add_port_maps(m, "own_ports");
+}
+
+#define FROM_ACTOR_OUT IIFNAME(LINK), OIFNAME_NOT(LINK)
+#define TEXT_FROM_ACTOR_OUT "iifname \"" LINK "\" oifname != \"" LINK "\""
+
+static void add_masquerade(struct nf_model *m, const struct plane *p)
+{
+	static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
+	const uint8_t min[2] = { (uint8_t)(p->nat_min >> 8), (uint8_t)p->nat_min };
+	const uint8_t max[2] = { (uint8_t)(p->nat_max >> 8), (uint8_t)p->nat_max };
+
+	for (size_t i = 0; i < sizeof(protocols); i++)
+		RULE(m, "masq", NULL,
+		     OPS(FROM_ACTOR_OUT, L4PROTO(protocols[i]), op_immediate(R1, min, 2), op_immediate(R2, max, 2),
+			 op_masq(R1, R2, NF_NAT_RANGE_PROTO_RANDOM_FULLY | NF_NAT_RANGE_PROTO_SPECIFIED)),
+		     TEXT_FROM_ACTOR_OUT " meta l4proto %s masquerade to :%u-%u fully-random",
+		     protocols[i] == IPPROTO_TCP ? "tcp" : "udp", p->nat_min, p->nat_max);
+	RULE(m, "masq", NULL, OPS(FROM_ACTOR_OUT, op_masq(0, 0, 0)), TEXT_FROM_ACTOR_OUT " masquerade");
+	RULE(m, "masq", "the worker's own, to an actor",
+	     OPS(OIFNAME(LINK), FIB_LOCAL(NFTA_FIB_F_SADDR), op_masq(0, 0, 0)),
+	     "oifname \"" LINK "\" fib saddr type local masquerade");
+}
+
+static void add_leak(struct nf_model *m, const struct plane *p)
+{
+	const struct addr range = addr_network(&p->range), range6 = addr_network(&p->range6);
+	struct addr mask = { AF_INET, 32, { 0 } }, mask6 = { AF_INET6, 128, { 0 } };
+	char text[ADDR_TEXT], text6[ADDR_TEXT], bits[ADDR_TEXT];
+
+	for (unsigned int i = 0; i < p->range.prefix; i++)
+		mask.bytes[i / 8] = (uint8_t)(mask.bytes[i / 8] | 0x80U >> i % 8);
+	for (unsigned int i = 0; i < p->range6.prefix; i++)
+		mask6.bytes[i / 8] = (uint8_t)(mask6.bytes[i / 8] | 0x80U >> i % 8);
+	RULE(m, "leak", NULL,
+	     OPS(FROM_ACTOR_OUT, IPV4, LOAD_SADDR, op_bitwise(R1, mask.bytes, (const uint8_t[4]){ 0 }, 4),
+		 op_cmp_addr(NFT_CMP_EQ, R1, &range), op_counter(), op_drop()),
+	     TEXT_FROM_ACTOR_OUT " ip saddr & %s == %s counter drop", addr_format_host(&mask, bits),
+	     addr_format_host(&range, text));
+	RULE(m, "leak", NULL,
+	     OPS(FROM_ACTOR_OUT, IPV6, LOAD_SADDR6, op_bitwise(R1, mask6.bytes, (const uint8_t[16]){ 0 }, 16),
+		 op_cmp_addr(NFT_CMP_EQ, R1, &range6), op_counter(), op_drop()),
+	     TEXT_FROM_ACTOR_OUT " ip6 saddr & %s == %s counter drop", addr_format_host(&mask6, bits),
+	     addr_format_host(&range6, text6));
+}
+
+/* To the worker's own stack. */
+static void add_input(struct nf_model *m)
+{
+	RULE(m, "input", NULL, OPS(IIFNAME(LINK), op_goto("from_gateway")), "iifname \"" LINK "\" goto from_gateway");
+	/* the worker's stack would reset a live flow of an actor's */
+	RULE(m, "input", "stray",
+	     OPS(CT_STATE(CT_INVALID), LOAD_PROTO_DPORT, op_lookup(R1, "mapped", 0), op_counter(), op_drop()),
+	     "ct state invalid meta l4proto . th dport @mapped counter drop");
+	RULE(m, "input", "stray",
+	     OPS(CT_STATE(CT_INVALID), IPV4, LOAD_DADDR, AND_PROTO_DPORT, op_lookup(R1, "mapped_at4", 0), op_counter(),
+		 op_drop()),
+	     "ct state invalid ip daddr . meta l4proto . th dport @mapped_at4 counter drop");
+	RULE(m, "input", "stray",
+	     OPS(CT_STATE(CT_INVALID), IPV6, LOAD_DADDR6, AND_PROTO_DPORT6, op_lookup(R1, "mapped_at6", 0), op_counter(),
+		 op_drop()),
+	     "ct state invalid ip6 daddr . meta l4proto . th dport @mapped_at6 counter drop");
+	RULE(m, "from_gateway", NULL, OPS(CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
+	     "ct state established,related accept");
+	RULE(m, "from_gateway", "a resolver on the worker itself",
+	     OPS(IPV4, LOAD_DADDR, AND_PROTO_DPORT, op_lookup(R1, "resolver4", 0), op_accept()),
+	     "ip daddr . meta l4proto . th dport @resolver4 accept");
+	RULE(m, "from_gateway", "a resolver on the worker itself",
+	     OPS(IPV6, LOAD_DADDR6, AND_PROTO_DPORT6, op_lookup(R1, "resolver6", 0), op_accept()),
+	     "ip6 daddr . meta l4proto . th dport @resolver6 accept");
+	RULE(m, "from_gateway", NULL, OPS(L4PROTO(IPPROTO_TCP), op_counter(), op_reject(NFT_REJECT_TCP_RST, 0)),
+	     "meta l4proto tcp counter reject with tcp reset");
+	RULE(m, "from_gateway", NULL, OPS(op_counter(), REJECT_PROHIBITED), "counter reject with icmpx admin-prohibited");
+}
+
+/* What was not forwarded before `up` is not forwarded after it, though the uplink's forwarding is on now. */
+static void add_guard(struct nf_model *m, const struct plane *p, enum guard guard, uint8_t family)
+{
+	const char *text = family == NFPROTO_IPV4 ? "ipv4" : "ipv6";
+
+	if (guard == GUARD_UPLINK)
+		RULE(m, "forward", "not ours",
+		     OPS(op_meta(NFT_META_NFPROTO, R1), op_cmp_u8(NFT_CMP_EQ, R1, family), IIFNAME(p->uplink),
+			 op_counter(), op_drop()),
+		     "meta nfproto %s iifname \"%s\" counter drop", text, p->uplink);
+	if (guard == GUARD_ALL)
+		RULE(m, "forward", "not ours",
+		     OPS(op_meta(NFT_META_NFPROTO, R1), op_cmp_u8(NFT_CMP_EQ, R1, family), op_counter(), op_drop()),
+		     "meta nfproto %s counter drop", text);
+}
+
+/* Invalid and untracked segments of an actor would leave without masquerade: they get to no accept. */
+static void add_forward(struct nf_model *m, const struct plane *p)
+{
+	RULE(m, "forward", NULL,
+	     OPS(IIFNAME(LINK), OIFNAME(p->uplink), CT_STATE(CT_ESTABLISHED | CT_RELATED | CT_NEW), op_accept()),
+	     "iifname \"" LINK "\" oifname \"%s\" ct state established,related,new accept", p->uplink);
+	RULE(m, "forward", NULL, OPS(OIFNAME(LINK), CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
+	     "oifname \"" LINK "\" ct state established,related accept");
+	RULE(m, "forward", NULL,
+	     OPS(OIFNAME(LINK), op_ct(NFT_CT_STATUS, R1),
+		 op_bitwise(R1, &(const uint32_t){ IPS_DST_NAT }, &(const uint32_t){ 0 }, 4),
+		 op_cmp_u32(NFT_CMP_NEQ, R1, 0), op_accept()),
+	     "oifname \"" LINK "\" ct status dnat accept");
+	RULE(m, "forward", NULL, OPS(OIFNAME(LINK), op_counter(), op_drop()), "oifname \"" LINK "\" counter drop");
+	RULE(m, "forward", NULL, OPS(IIFNAME(LINK), op_counter(), op_drop()), "iifname \"" LINK "\" counter drop");
+	add_guard(m, p, p->guard4, NFPROTO_IPV4);
+	add_guard(m, p, p->guard6, NFPROTO_IPV6);
+}
+
+void worker_model(struct nf_model *m, const struct plane *p)
+{
+	model_init(m, NFPROTO_INET, LAYOUT_TABLE);
+	add_sets(m);
+	add_chains(m);
+	add_unseal(m);
+	add_ports(m);
+	add_own_ports(m);
+	add_masquerade(m, p);
+	add_leak(m, p);
+	add_input(m);
+	add_forward(m, p);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker's table: inbound ports, masquerade, and a seal.
+ *
+ * Theory of operation. Packets from the gateway carry the seal (a DSCP codepoint), and a routing rule of the worker
+ * drops what comes from actornet0 with it. The chain "unseal" takes it off. So with this table gone, nothing of the
+ * actors' gets past the worker's routing: it can't leave with its outer address.
+ *
+ *   prerouting -300   unseal
+ *   prerouting -101   inbound ports to actors; DNS of actors to the worker's resolver; the actors' other egress gets
+ *                     an identity mapping, or the REDIRECT of a service mesh would take it
+ *   output -101       the worker's own connections to its own address and an actor's port
+ *   forward 0         only actornet0 to uplink, and inbound what was mapped here
+ *   input 0           to the worker itself an actor gets replies only; stray segments of mapped ports are dropped
+ *   postrouting 99    masquerade
+ *   postrouting 110   what still has an outer source is dropped
+ */
+#ifndef PLANE_WORKER_H
+#define PLANE_WORKER_H
+
+#include "nf/model.h"
+#include "plane/layout.h"
+
+/* Ports of every address of the worker: protocol, port : outer address, port at the actor. */
+extern const struct nf_set worker_ports4, worker_ports6;
+/* Ports of one address: address, protocol, port : outer address, port at the actor. */
+extern const struct nf_set worker_at4, worker_at6;
+/* All other ports, by protocol : outer address. Ports the worker's own sockets hold. */
+extern const struct nf_set worker_all4, worker_all6, worker_own;
+/* What is mapped: protocol and port; address, protocol and port. */
+extern const struct nf_set worker_mapped, worker_mapped_at4, worker_mapped_at6;
+/* Inner gateway address, protocol, port 53 : resolver. */
+extern const struct nf_set worker_dns4, worker_dns6;
+/* Resolvers as address, protocol, port, in case one is the worker itself. */
+extern const struct nf_set worker_resolver4, worker_resolver6;
+
+/** worker_model() - the table of a worker, without the actors' elements. */
+void worker_model(struct nf_model *m, const struct plane *p);
+
+#endif
