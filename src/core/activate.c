@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Activation: a name is bound to a slot.
+ *
+ * Theory of operation. Under the lock: is the name free, are the ports; then one transaction in the gateway takes the
+ * slot out of the idle set and puts the actor in, and one in the worker maps its ports. Neither takes the kernel's
+ * global lock of network devices. The alias of the slot's link is written later (an_worker_dispatch()): until then
+ * the tables alone know the actor, which is enough.
+ */
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/lock.h"
+#include "core/actor.h"
+#include "core/bind.h"
+#include "core/pool.h"
+#include "core/ports.h"
+#include "core/slot.h"
+#include "core/tables.h"
+#include "plane/gateway.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static int check_spec(const struct an_worker *w, const struct an_actor_spec *spec, struct an_error *err)
+{
+	int r;
+
+	if (!spec || spec->size < sizeof(*spec))
+		return error_set(err, AN_USAGE, EINVAL, "actor spec", "its size is %zu", spec ? spec->size : 0);
+	r = an_actor_name_check(spec->name, err);
+	if (r < 0)
+		return r;
+	if (spec->egress > AN_EGRESS_NONE || (spec->flags & ~(AN_ACTOR_ALL_PORTS | AN_ACTOR_SANDBOXED)))
+		return error_set(err, AN_USAGE, EINVAL, "actor spec", "its egress %d or flags 0x%x are unknown",
+				 (int)spec->egress, spec->flags);
+	return ports_valid(w, spec->ports, spec->n_ports, err);
+}
+
+static void fill_actor(const struct an_worker *w, const struct an_actor_spec *spec, struct actor *a)
+{
+	memset(a, 0, offsetof(struct actor, ports));
+	snprintf(a->name, sizeof(a->name), "%s", spec->name);
+	find_hash(w, a->name, a->hash);
+	a->policy = GATEWAY_FIRST_POLICY;
+	a->flags = spec->flags;
+	a->egress = spec->egress;
+	a->since = (uint32_t)time(NULL);
+	a->n_ports = spec->n_ports;
+	if (spec->n_ports)
+		memcpy(a->ports, spec->ports, spec->n_ports * sizeof(*spec->ports));
+}
+
+static bool has_port(const struct actor *a, const struct an_port *port)
+{
+	char wanted[AN_PORT_TEXT], text[AN_PORT_TEXT];
+
+	an_port_format(port, wanted);
+	for (size_t i = 0; i < a->n_ports; i++) {
+		if (strcmp(an_port_format(&a->ports[i], text), wanted) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* In whatever order the ports are; none is given twice (ports_valid()). */
+static bool same_settings(const struct actor *there, const struct actor *wanted)
+{
+	bool same = there->egress == wanted->egress && there->flags == wanted->flags && there->n_ports == wanted->n_ports;
+
+	for (size_t i = 0; same && i < wanted->n_ports; i++)
+		same = has_port(there, &wanted->ports[i]);
+	return same;
+}
+
+static int exists_differently(const struct actor *there, struct an_error *err)
+{
+	char object[AN_ACTOR_NAME_MAX + 16];
+
+	snprintf(object, sizeof(object), "actor %s", there->name);
+	error_set(err, AN_CONFLICT, EEXIST, object, "is active with other settings (egress %s, %zu ports)",
+		  an_egress_name(there->egress), there->n_ports);
+	return error_remedy(err, "actornet show %s; change ports with actornet port, or release it first", there->name);
+}
+
+/* Queue all of an actor, its slot taken out of the idle set where it came from there. */
+static int queue(struct an_worker *w, const struct actor *a, bool from_idle)
+{
+	struct elements own = { .n = 0 }, ports = { .n = 0 };
+	int r;
+
+	if (from_idle) {
+		elements_idle(&own, a->n);
+		bind_del_all(w, &own);
+		own.n = 0;
+	}
+	elements_actor(&own, &w->plane, a);
+	elements_ports(&ports, &w->plane, a);
+	bind_add_all(w, &own, true);
+	bind_add_all(w, &ports, true);
+	r = own.err ? own.err : ports.err;
+	elements_fini(&own);
+	elements_fini(&ports);
+	return r;
+}
+
+/* Put it in. Return: 0, 1 if the slot was another process's already, or a negative errno with nothing changed. */
+static int put_in(struct an_worker *w, const struct actor *a, bool from_idle, struct an_error *err)
+{
+	char set[NF_NAME];
+	int r = queue(w, a, from_idle);
+
+	if (r < 0) {
+		bind_forget(w);
+		return error_set(err, AN_FAILED, -r, "actor", "out of memory");
+	}
+	r = bind_commit(w, ELEMENTS_GATEWAY, set, err);
+	if (r < 0) {
+		bind_forget(w);
+		return r == -ENOENT && strcmp(set, gateway_idle.name) == 0 ? 1 : r;
+	}
+	r = bind_commit(w, ELEMENTS_WORKER, set, err);
+	if (r < 0)
+		actor_take_out(w, a, ELEMENTS_GATEWAY);
+	return r;
+}
+
+/* A slot that is not to be used after all goes; the pool is refilled in time. */
+static int give_up(struct an_worker *w, uint32_t n, int r)
+{
+	numbers_push(&w->released, &w->n_released, &w->size_released, n);
+	return r;
+}
+
+static int take_slot(struct an_worker *w, struct actor *a, struct an_error *err)
+{
+	int r, from;
+
+	do {
+		from = pool_take(w, &a->n, err);
+		if (from < 0)
+			return from;
+		r = a->flags & AN_ACTOR_SANDBOXED ? slot_shield(w, a->n, err) : 0;
+		if (r == 0)
+			r = put_in(w, a, from == 1, err);
+	} while (r == 1);
+	return r < 0 ? give_up(w, a->n, r) : 0;
+}
+
+static int activate(struct an_worker *w, struct actor *a, struct an_error *err)
+{
+	struct actor there;
+	int r = find_actor(w, a->name, &there, err);
+
+	if (r == 1 && !there.policy) { /* lost: what is left of it goes */
+		r = actor_release(w, &there, err);
+	} else if (r == 1) {
+		if (!same_settings(&there, a))
+			return exists_differently(&there, err);
+		*a = there;
+		return slot_dress(w, a->n, err);
+	}
+	if (r < 0)
+		return r;
+	r = ports_free(w, a, err);
+	if (r == 0 && (a->flags & AN_ACTOR_ALL_PORTS))
+		r = ports_own(w, err);
+	if (r == 0)
+		r = take_slot(w, a, err);
+	if (r < 0)
+		return r;
+	actor_name_later(w, a);
+	return 1;
+}
+
+int an_actor_activate(struct an_worker *worker, const struct an_actor_spec *spec, struct an_actor_info *ret_info,
+		      struct an_error *err)
+{
+	const uint64_t start = clock_us();
+	struct actor a;
+	int r = check_spec(worker, spec, err), lock;
+
+	if (r < 0)
+		return r;
+	fill_actor(worker, spec, &a);
+	lock = worker_lock(worker, err);
+	if (lock < 0)
+		return lock;
+	r = tables_repair(worker, false, err);
+	if (r >= 0)
+		r = activate(worker, &a, err);
+	lock_drop(lock);
+	worker_wake(worker);
+	if (r >= 0 && ret_info) {
+		find_info(worker, &a, ret_info);
+		ret_info->elapsed_us = clock_us() - start;
+	}
+	return r;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is put off until after an answer: aliases, namespaces, conntrack entries, counters, the pool. */
+#include "base/clock.h"
+#include "base/lock.h"
+#include "core/actor.h"
+#include "core/bind.h"
+#include "core/pool.h"
+#include "core/slot.h"
+#include "nf/conntrack.h"
+#include "plane/gateway.h"
+#include "rtnl/link.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void actor_name_later(struct an_worker *w, const struct actor *a)
+{
+	if (w->n_named == w->size_named) {
+		size_t size = w->size_named ? 2 * w->size_named : 4;
+		struct actor *list = reallocarray(w->named, size, sizeof(*list));
+
+		if (!list)
+			return; /* the tables know the actor; `up` writes the alias */
+		w->named = list;
+		w->size_named = size;
+	}
+	w->named[w->n_named++] = *a;
+}
+
+/* The slot may be released by now: a missing link is no error. */
+static int write_alias(struct an_worker *w, const struct actor *a, struct an_error *err)
+{
+	char name[IFNAMSIZ], text[RECORD_TEXT];
+	struct link link;
+	int r = link_get(&GATEWAY_SIDE(w)->rtnl, layout_slot_link(a->n, name), &link, err);
+
+	if (r == 0)
+		r = link_set_alias(&GATEWAY_SIDE(w)->rtnl, link.index, record_actor_format(a, text), err);
+	return r == -ENODEV ? 0 : r;
+}
+
+/* An element that a rule made for a slot, if it is there. */
+static int forget_element(struct an_worker *w, const struct nf_set *set, const struct nf_elem *key, struct an_error *err)
+{
+	struct nf_elem elem;
+	int r = bind_get(w, ELEMENTS_GATEWAY, set, key, &elem, err);
+
+	if (r == 1)
+		txn_elem_del(&GATEWAY_SIDE(w)->txn, set, key);
+	return r < 0 ? r : 0;
+}
+
+static int forget_counters(struct an_worker *w, uint32_t n, struct an_error *err)
+{
+	const struct nf_set *const sets[] = { &gateway_frags, &gateway_flows, &gateway_inflows, &gateway_rates };
+	char link[IFNAMSIZ];
+	int r = 0;
+
+	layout_slot_link(n, link);
+	for (size_t i = 0; r == 0 && i < sizeof(sets) / sizeof(*sets); i++) {
+		struct nf_elem key = { .key_len = 0 };
+
+		elem_key_name(&key, link);
+		r = forget_element(w, sets[i], &key, err);
+	}
+	for (uint32_t reason = 0; r == 0 && reason < AN_REASON_COUNT; reason++) {
+		struct nf_elem key = { .key_len = 0 };
+
+		elem_key_name(&key, link);
+		elem_key_u32(&key, GATEWAY_REASON + reason);
+		r = forget_element(w, &gateway_denied, &key, err);
+	}
+	if (r == 0)
+		r = bind_commit(w, ELEMENTS_GATEWAY, NULL, err);
+	return r;
+}
+
+/* The peers' next packets then meet no flow: the worker's own stack answers them. */
+static int forget_flows(struct an_worker *w, uint32_t n, struct an_error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; r >= 0 && i < ELEMENTS_TABLES; i++) {
+		const struct addr outer = layout_outer(&w->plane, AF_INET, n);
+
+		r = conntrack_del(&w->side[i].nf, &outer, err);
+		if (r >= 0 && w->plane.ipv6) {
+			const struct addr outer6 = layout_outer(&w->plane, AF_INET6, n);
+
+			r = conntrack_del(&w->side[i].nf, &outer6, err);
+		}
+	}
+	return r < 0 ? r : 0;
+}
+
+static int finish_release(struct an_worker *w, struct an_error *err)
+{
+	uint32_t n = w->released[w->n_released - 1];
+	int r = forget_flows(w, n, err);
+
+	if (r == 0)
+		r = slot_drop(w, n, err);
+	if (r >= 0)
+		r = forget_counters(w, n, err);
+	if (r >= 0)
+		w->n_released--;
+	return r < 0 ? r : 0;
+}
+
+static int refill(struct an_worker *w, uint64_t deadline, struct an_error *err)
+{
+	int lock = worker_lock(w, err), r;
+
+	if (lock < 0)
+		return lock;
+	r = pool_fill(w, deadline, err);
+	lock_drop(lock);
+	return r;
+}
+
+int an_worker_dispatch(struct an_worker *worker, unsigned int budget_us, struct an_error *err)
+{
+	const uint64_t deadline = budget_us ? clock_us() + budget_us : 0;
+	int r = 0;
+
+	while (r == 0 && (worker->n_named > 0 || worker->n_released > 0)) {
+		if (deadline && clock_us() > deadline)
+			return 1;
+		if (worker->n_named > 0) {
+			r = write_alias(worker, &worker->named[worker->n_named - 1], err);
+			if (r == 0)
+				worker->n_named--;
+		} else {
+			r = finish_release(worker, err);
+		}
+	}
+	if (r == 0 && worker->n_idle < worker->record.idle_target)
+		r = refill(worker, deadline, err);
+	if (r >= 0)
+		worker_wake(worker);
+	return r;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks of inbound ports. */
+#include "core/ports.h"
+#include "base/error.h"
+#include "core/bind.h"
+#include "core/find.h"
+#include "nf/dump.h"
+#include "plane/worker.h"
+#include "rtnl/sockdiag.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Above this many ports one dump of all sockets is cheaper than a look-up each. */
+#define LOOKUPS 32
+
+static int refuse(const struct an_port *port, int kind, int errnum, const char *why, const char *remedy,
+		  struct an_error *err)
+{
+	char object[AN_PORT_TEXT + 8], text[AN_PORT_TEXT];
+
+	snprintf(object, sizeof(object), "port %s", an_port_format(port, text));
+	error_set(err, kind, errnum, object, "%s", why);
+	return error_remedy(err, "%s", remedy);
+}
+
+static int one_valid(const struct an_worker *w, const struct an_port *port, struct an_error *err)
+{
+	const uint32_t last = (uint32_t)port->actor_port + port->end_port - port->port;
+	char why[160], remedy[120];
+
+	if ((port->protocol != IPPROTO_TCP && port->protocol != IPPROTO_UDP) || !port->port ||
+	    port->end_port < port->port || !port->actor_port || last > UINT16_MAX)
+		return refuse(port, AN_USAGE, EINVAL, "is not a port or range of tcp or udp", "see an_port_parse()", err);
+	if (port->family != AF_UNSPEC && port->family != AF_INET && port->family != AF_INET6)
+		return refuse(port, AN_USAGE, EINVAL, "its address is of no known family", "see an_port_parse()", err);
+	if (port->family == AF_INET6 && !w->plane.ipv6)
+		return refuse(port, AN_CONFLICT, EAFNOSUPPORT, "the worker has no IPv6",
+			      "leave the address out, or give the worker a global IPv6 address and run actornet up", err);
+	if (port->port <= w->plane.nat_max && port->end_port >= w->plane.nat_min) {
+		snprintf(why, sizeof(why), "lies in the ports that actors' outgoing flows use, %u-%u", w->plane.nat_min,
+			 w->plane.nat_max);
+		snprintf(remedy, sizeof(remedy), "use a port outside, or other ports with actornet up --nat-ports");
+		return refuse(port, AN_CONFLICT, EADDRINUSE, why, remedy, err);
+	}
+	return 0;
+}
+
+static bool same_place(const struct an_port *a, const struct an_port *b)
+{
+	return a->protocol == b->protocol &&
+	       (a->family == AF_UNSPEC || b->family == AF_UNSPEC ||
+		(a->family == b->family && memcmp(a->address, b->address, sizeof(a->address)) == 0));
+}
+
+int ports_valid(const struct an_worker *w, const struct an_port *ports, size_t n, struct an_error *err)
+{
+	uint32_t count = 0;
+
+	if (n > AN_SPECS_MAX) {
+		error_set(err, AN_USAGE, EINVAL, "ports", "%zu of them are more than %d", n, AN_SPECS_MAX);
+		return error_remedy(err, "join neighbouring ports to ranges, or use --all-ports");
+	}
+	for (size_t i = 0; i < n; i++) {
+		int r = one_valid(w, &ports[i], err);
+
+		if (r < 0)
+			return r;
+		count += 1U + ports[i].end_port - ports[i].port;
+		for (size_t k = 0; k < i; k++) {
+			if (same_place(&ports[i], &ports[k]) && ports[i].port <= ports[k].end_port &&
+			    ports[k].port <= ports[i].end_port)
+				return refuse(&ports[i], AN_USAGE, EINVAL, "is given twice, or overlaps another of the same call",
+					      "give each port once", err);
+		}
+	}
+	if (count > AN_PORTS_MAX) {
+		error_set(err, AN_USAGE, EINVAL, "ports", "%u of them are more than %d", count, AN_PORTS_MAX);
+		return error_remedy(err, "use --all-ports");
+	}
+	return 0;
+}
+
+/* struct holder - searched: one port at one place; found: who has it there */
+struct holder {
+	struct an_worker *w;
+	const struct actor *asker;
+	const struct an_port *port;
+	uint8_t family;
+	struct addr outer;
+	bool found;
+};
+
+static bool is_askers(const struct holder *h)
+{
+	return h->asker->n && layout_is_outer(&h->w->plane, &h->outer, h->asker->n);
+}
+
+static int taken(struct holder *h, struct an_error *err)
+{
+	struct find_all all = { .n = 0 };
+	const char *name = "another actor";
+	char why[AN_ACTOR_NAME_MAX + 64];
+	int r = find_all(h->w, &all, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < all.n; i++) {
+		if (layout_is_outer(&h->w->plane, &h->outer, all.list[i].n))
+			name = all.list[i].name;
+	}
+	snprintf(why, sizeof(why), "is taken by actor %s", name);
+	r = refuse(h->port, AN_CONFLICT, EADDRINUSE, why, "choose another port, or release that actor", err);
+	find_all_fini(&all);
+	return r;
+}
+
+/* At every address of the worker. */
+static int check_any(struct holder *h, uint16_t port, struct an_error *err)
+{
+	struct nf_elem key = { .key_len = 0 }, elem;
+	int r;
+
+	elem_key_u8(&key, h->port->protocol);
+	elem_key_u16_be(&key, port);
+	r = bind_get(h->w, ELEMENTS_WORKER, &worker_ports4, &key, &elem, err);
+	if (r <= 0)
+		return r;
+	h->outer = addr_from(AF_INET, elem.value);
+	return is_askers(h) ? 0 : taken(h, err);
+}
+
+/* At the address that is asked for. */
+static int check_at(struct holder *h, uint16_t port, struct an_error *err)
+{
+	const bool v4 = h->port->family == AF_INET;
+	const struct addr at = addr_from(h->port->family, h->port->address);
+	struct nf_elem key = { .key_len = 0 }, elem;
+	int r;
+
+	elem_key_addr(&key, &at);
+	elem_key_u8(&key, h->port->protocol);
+	elem_key_u16_be(&key, port);
+	r = bind_get(h->w, ELEMENTS_WORKER, v4 ? &worker_at4 : &worker_at6, &key, &elem, err);
+	if (r <= 0)
+		return r;
+	h->outer = addr_from(h->port->family, elem.value);
+	return is_askers(h) ? 0 : taken(h, err);
+}
+
+static int match_at(const struct nf_elem *elem, void *data)
+{
+	struct holder *h = data;
+	const size_t size = addr_size(h->family);
+	const uint16_t port = (uint16_t)(elem->key[size + 4] << 8 | elem->key[size + 5]);
+	const struct addr outer = addr_from(h->family, elem->value);
+
+	if (elem->key[size] != h->port->protocol || port < h->port->port || port > h->port->end_port ||
+	    (h->asker->n && layout_is_outer(&h->w->plane, &outer, h->asker->n)))
+		return 0;
+	h->outer = outer;
+	h->found = true;
+	return 0;
+}
+
+/* A port of every address must not be anyone's at one address: few have those, so the dump is short. */
+static int check_every_at(struct holder *h, struct an_error *err)
+{
+	struct nl_sock *nf = &WORKER_SIDE(h->w)->nf;
+	int r;
+
+	h->family = AF_INET;
+	r = elem_dump(nf, NFPROTO_INET, LAYOUT_TABLE, &worker_at4, match_at, h, err);
+	if (r == 0 && !h->found) {
+		h->family = AF_INET6;
+		r = elem_dump(nf, NFPROTO_INET, LAYOUT_TABLE, &worker_at6, match_at, h, err);
+	}
+	if (r < 0)
+		return r;
+	return h->found ? taken(h, err) : 0;
+}
+
+static int check_actors(struct an_worker *w, const struct actor *a, const struct an_port *port, struct an_error *err)
+{
+	struct holder h = { .w = w, .asker = a, .port = port };
+	int r = port->family == AF_UNSPEC ? check_every_at(&h, err) : 0;
+
+	for (uint32_t p = port->port; r == 0 && p <= port->end_port; p++) {
+		r = check_any(&h, (uint16_t)p, err);
+		if (r == 0 && port->family != AF_UNSPEC)
+			r = check_at(&h, (uint16_t)p, err);
+	}
+	return r;
+}
+
+/* Only one actor can have all the ports that nobody else has. */
+static int check_all_ports(struct an_worker *w, const struct actor *a, struct an_error *err)
+{
+	const struct an_port all = { .protocol = IPPROTO_TCP, .port = 1, .end_port = UINT16_MAX, .actor_port = 1 };
+	struct holder h = { .w = w, .asker = a, .port = &all };
+	struct nf_elem key = { .key_len = 0 }, elem;
+	int r;
+
+	elem_key_u8(&key, IPPROTO_TCP);
+	r = bind_get(w, ELEMENTS_WORKER, &worker_all4, &key, &elem, err);
+	if (r <= 0)
+		return r;
+	h.outer = addr_from(AF_INET, elem.value);
+	return is_askers(&h) ? 0 : taken(&h, err);
+}
+
+static int held_by_socket(const struct an_port *port, const struct sockdiag *socket, struct an_error *err)
+{
+	char why[256], owner[160];
+
+	snprintf(why, sizeof(why), "a process of the worker listens on %u: %s", socket->port,
+		 sockdiag_owner(socket->inode, owner, sizeof(owner)));
+	return refuse(port, AN_CONFLICT, EADDRINUSE, why, "choose another port, or stop that process", err);
+}
+
+/* One look-up a port and address of the worker. */
+static int check_sockets(struct an_worker *w, const struct an_port *port, struct an_error *err)
+{
+	const struct addr at = addr_from(port->family, port->address);
+	const struct addr *addresses = port->family == AF_UNSPEC ? w->addresses : &at;
+	const size_t n = port->family == AF_UNSPEC ? w->n_addresses : 1;
+
+	for (uint32_t p = port->port; p <= port->end_port; p++) {
+		for (size_t i = 0; i < n; i++) {
+			struct sockdiag socket;
+			int r = sockdiag_find(&w->diag, port->protocol, &addresses[i], (uint16_t)p, &socket, err);
+
+			if (r != 0)
+				return r < 0 ? r : held_by_socket(port, &socket, err);
+		}
+	}
+	return 0;
+}
+
+struct listener {
+	const struct an_port *port;
+	struct sockdiag socket;
+	bool found;
+};
+
+static bool is_loopback(const struct addr *a)
+{
+	const struct addr v4 = addr_v4(0x7f000000, 8), v6 = { AF_INET6, 128, { [15] = 1 } };
+
+	return addr_contains(a->family == AF_INET ? &v4 : &v6, a);
+}
+
+static bool is_unspecified(const struct addr *a)
+{
+	return memcmp(a->bytes, (const uint8_t[16]){ 0 }, 16) == 0;
+}
+
+static int match_listener(const struct sockdiag *socket, void *data)
+{
+	struct listener *l = data;
+	const struct addr at = addr_from(l->port->family, l->port->address);
+
+	if (l->found || socket->protocol != l->port->protocol || socket->port < l->port->port ||
+	    socket->port > l->port->end_port || is_loopback(&socket->addr))
+		return 0;
+	if (at.family != AF_UNSPEC && !is_unspecified(&socket->addr) && !addr_same_host(&at, &socket->addr))
+		return 0;
+	l->socket = *socket;
+	l->found = true;
+	return 0;
+}
+
+static int check_sockets_many(struct an_worker *w, const struct an_port *port, struct an_error *err)
+{
+	struct listener l = { .port = port };
+	int r = sockdiag_dump(&w->diag, match_listener, &l, err);
+
+	if (r < 0)
+		return r;
+	return l.found ? held_by_socket(port, &l.socket, err) : 0;
+}
+
+int ports_free(struct an_worker *w, const struct actor *a, struct an_error *err)
+{
+	int r = a->flags & AN_ACTOR_ALL_PORTS ? check_all_ports(w, a, err) : 0;
+
+	for (size_t i = 0; r == 0 && i < a->n_ports; i++) {
+		const struct an_port *port = &a->ports[i];
+
+		r = check_actors(w, a, port, err);
+		if (r == 0)
+			r = port->end_port - port->port < LOOKUPS ? check_sockets(w, port, err) :
+								    check_sockets_many(w, port, err);
+	}
+	return r;
+}
+
+static int collect_own(const struct sockdiag *socket, void *data)
+{
+	if (!is_loopback(&socket->addr))
+		elements_own(data, socket->protocol, socket->port);
+	return 0;
+}
+
+int ports_own(struct an_worker *w, struct an_error *err)
+{
+	struct elements own = { .n = 0 };
+	int r = sockdiag_dump(&w->diag, collect_own, &own, err);
+
+	elements_sort(&own);
+	if (r == 0)
+		r = own.err;
+	if (r == 0) {
+		txn_set_flush(&WORKER_SIDE(w)->txn, &worker_own);
+		bind_add_all(w, &own, false);
+		r = bind_commit(w, ELEMENTS_WORKER, NULL, err);
+	}
+	elements_fini(&own);
+	return r;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Are the inbound ports that an actor asks for free? */
+#ifndef CORE_PORTS_H
+#define CORE_PORTS_H
+
+#include "core/worker.h"
+#include "plane/elements.h"
+
+/** ports_valid() - right in themselves: count, overlaps among them, family, masquerade range. Return: 0 or a negative errno. */
+int ports_valid(const struct an_worker *w, const struct an_port *ports, size_t n, struct an_error *err);
+/**
+ * ports_free() - neither another actor's nor a socket's of the worker
+ * @a:  whose they are to be; ports that are its own already are free
+ * The lock is held, so what is free stays free among writers of ours.
+ * Return: 0, or a negative errno: EADDRINUSE with the holder named.
+ */
+int ports_free(struct an_worker *w, const struct actor *a, struct an_error *err);
+/** ports_own() - bring the set of ports that the worker's own sockets hold up to date, for the all-ports actor. */
+int ports_own(struct an_worker *w, struct an_error *err);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Release: an actor's elements go, then, after the answer, its slot. */
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/lock.h"
+#include "core/actor.h"
+#include "core/bind.h"
+#include "core/tables.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* All elements of an actor, as they were put in. */
+static int gather(const struct an_worker *w, const struct actor *a, struct elements *e)
+{
+	elements_actor(e, &w->plane, a);
+	if (a->policy)
+		elements_ports(e, &w->plane, a);
+	return e->err;
+}
+
+/* One transaction each, for tables that someone has meddled with: what is missing is as good as gone. */
+static int take_out_singly(struct an_worker *w, const struct elements *e, enum elements_table table)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < e->n; i++) {
+		int r;
+
+		if (e->list[i].table != table)
+			continue;
+		bind_del(w, &e->list[i]);
+		r = bind_commit(w, table, NULL, NULL);
+		if (r < 0 && r != -ENOENT && first == 0)
+			first = r;
+	}
+	return first;
+}
+
+int actor_take_out(struct an_worker *w, const struct actor *a, enum elements_table table)
+{
+	struct elements e = { .n = 0 };
+	int r = gather(w, a, &e);
+
+	for (size_t i = 0; r == 0 && i < e.n; i++) {
+		if (e.list[i].table == table)
+			bind_del(w, &e.list[i]);
+	}
+	if (r == 0)
+		r = bind_commit(w, table, NULL, NULL);
+	if (r == -ENOENT)
+		r = take_out_singly(w, &e, table);
+	elements_fini(&e);
+	return r;
+}
+
+int actor_release(struct an_worker *w, const struct actor *a, struct an_error *err)
+{
+	int gateway = actor_take_out(w, a, ELEMENTS_GATEWAY); /* from here on nothing passes */
+	int worker = actor_take_out(w, a, ELEMENTS_WORKER);
+	int r = gateway < 0 ? gateway : worker;
+	char object[AN_ACTOR_NAME_MAX + 16];
+
+	if (gateway == 0)
+		numbers_push(&w->released, &w->n_released, &w->size_released, a->n);
+	if (r == 0)
+		return 0;
+	snprintf(object, sizeof(object), "actor %s", a->name);
+	error_set(err, AN_FAILED, -r, object, "its rules can't be removed: %s", strerror(-r));
+	return error_remedy(err, "try again; actornet down removes everything");
+}
+
+static int release(struct an_worker *w, const char *name, uint64_t generation, struct actor *ret_actor,
+		   struct an_error *err)
+{
+	char object[AN_ACTOR_NAME_MAX + 16];
+	int r = find_actor(w, name, ret_actor, err);
+
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return find_no_actor(name, err);
+	if (generation && generation != ret_actor->n) {
+		snprintf(object, sizeof(object), "actor %s", name);
+		error_set(err, AN_CONFLICT, ESTALE, object, "is of generation %u, not %llu", ret_actor->n,
+			  (unsigned long long)generation);
+		return error_remedy(err, "it was activated again since: leave it");
+	}
+	return actor_release(w, ret_actor, err);
+}
+
+int an_actor_release(struct an_worker *worker, const char *name, uint64_t generation, struct an_actor_info *ret_info,
+		     struct an_error *err)
+{
+	const uint64_t start = clock_us();
+	struct actor a;
+	int r = an_actor_name_check(name, err), lock;
+
+	if (r < 0)
+		return r;
+	lock = worker_lock(worker, err);
+	if (lock < 0)
+		return lock;
+	r = tables_repair(worker, false, err);
+	if (r >= 0)
+		r = release(worker, name, generation, &a, err);
+	lock_drop(lock);
+	worker_wake(worker);
+	if (r >= 0 && ret_info) {
+		find_info(worker, &a, ret_info);
+		ret_info->elapsed_us = clock_us() - start;
+	}
+	return r;
+}

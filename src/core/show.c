@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Actors and the worker as the kernel has them. */
+#include "base/error.h"
+#include "core/bind.h"
+#include "core/find.h"
+#include "core/pool.h"
+#include "core/slot.h"
+#include "nf/dump.h"
+#include "plane/gateway.h"
+#include "rtnl/link.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void count_link(const struct link *link, struct an_actor_info *info)
+{
+	/* the gateway's end receives what the actor sends */
+	info->tx_packets = link->stats.rx_packets;
+	info->tx_bytes = link->stats.rx_bytes;
+	info->rx_packets = link->stats.tx_packets;
+	info->rx_bytes = link->stats.tx_bytes;
+}
+
+static int count_denied(struct an_worker *w, const char *link, struct an_actor_info *info, struct an_error *err)
+{
+	for (uint32_t reason = 0; reason < AN_REASON_COUNT; reason++) {
+		struct nf_elem key = { .key_len = 0 }, elem;
+		int r;
+
+		elem_key_name(&key, link);
+		elem_key_u32(&key, GATEWAY_REASON + reason);
+		r = bind_get(w, ELEMENTS_GATEWAY, &gateway_denied, &key, &elem, err);
+		if (r < 0)
+			return r;
+		info->denied[reason] = r ? elem.packets : 0;
+	}
+	return 0;
+}
+
+static int check_size(size_t size, size_t wanted, struct an_error *err)
+{
+	return size >= wanted ? 0 : error_set(err, AN_USAGE, EINVAL, "result", "its size is %zu", size);
+}
+
+/* By name in the table; where that is gone, by the aliases. */
+static int find(struct an_worker *w, const char *name, struct actor *ret_actor, struct an_error *err)
+{
+	struct find_all all = { .n = 0 };
+	int r = an_actor_name_check(name, err);
+
+	if (r == 0)
+		r = find_actor(w, name, ret_actor, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = find_everyone(w, &all, err);
+	if (r < 0)
+		return r;
+	r = -ENOENT;
+	for (size_t i = 0; i < all.n && r < 0; i++) {
+		if (strcmp(all.list[i].name, name) == 0) {
+			*ret_actor = all.list[i];
+			r = 0;
+		}
+	}
+	find_all_fini(&all);
+	return r < 0 ? find_no_actor(name, err) : 0;
+}
+
+int an_actor_show(struct an_worker *worker, const char *name, struct an_actor_info *ret_info, struct an_error *err)
+{
+	struct an_actor_info info = { .size = sizeof(info) };
+	struct actor a;
+	struct link link;
+	int r = check_size(ret_info->size, sizeof(info), err);
+
+	if (r == 0)
+		r = find(worker, name, &a, err);
+	if (r < 0)
+		return r;
+	find_info(worker, &a, &info);
+	r = link_get(&GATEWAY_SIDE(worker)->rtnl, info.slot, &link, err);
+	if (r == 0)
+		count_link(&link, &info);
+	else if (r == -ENODEV)
+		info.state = AN_STATE_LOST;
+	else
+		return r;
+	r = count_denied(worker, info.slot, &info, err);
+	if (r == 0)
+		*ret_info = info;
+	return r;
+}
+
+struct listing {
+	struct an_actor_info *list;
+	struct find_all *all;
+	const struct an_worker *w;
+};
+
+static int list_link(const struct link *link, void *data)
+{
+	struct listing *l = data;
+	uint32_t n = layout_slot_number(link->name);
+	struct actor *a = n ? find_slot(l->all, n) : NULL;
+
+	if (a)
+		count_link(link, &l->list[a - l->all->list]);
+	return 0;
+}
+
+static int list_denied(const struct nf_elem *elem, void *data)
+{
+	struct listing *l = data;
+	uint32_t n = layout_slot_number((const char *)elem->key), mark;
+	struct actor *a = n ? find_slot(l->all, n) : NULL;
+
+	memcpy(&mark, elem->key + IFNAMSIZ, sizeof(mark));
+	if (a && mark - GATEWAY_REASON < AN_REASON_COUNT)
+		l->list[a - l->all->list].denied[mark - GATEWAY_REASON] = elem->packets;
+	return 0;
+}
+
+static int by_name(const void *x, const void *y)
+{
+	return strcmp(((const struct an_actor_info *)x)->name, ((const struct an_actor_info *)y)->name);
+}
+
+static int fill_list(struct an_worker *w, struct listing *l, struct an_error *err)
+{
+	int r;
+
+	for (size_t i = 0; i < l->all->n; i++) {
+		l->list[i].size = sizeof(*l->list);
+		find_info(w, &l->all->list[i], &l->list[i]);
+	}
+	r = link_dump(&GATEWAY_SIDE(w)->rtnl, true, list_link, l, err);
+	if (r == 0)
+		r = elem_dump(&GATEWAY_SIDE(w)->nf, NFPROTO_INET, LAYOUT_TABLE, &gateway_denied, list_denied, l, err);
+	return r == -ENOENT ? 0 : r;
+}
+
+int an_actor_list(struct an_worker *worker, an_actor_cb *cb, void *data, struct an_error *err)
+{
+	struct find_all all = { .n = 0 };
+	struct listing l = { .all = &all, .w = worker };
+	int r = find_everyone(worker, &all, err);
+
+	if (r < 0)
+		return r;
+	l.list = calloc(all.n ? all.n : 1, sizeof(*l.list));
+	r = l.list ? fill_list(worker, &l, err) : error_set(err, AN_FAILED, ENOMEM, "list", "out of memory");
+	if (r == 0 && all.n > 0)
+		qsort(l.list, all.n, sizeof(*l.list), by_name);
+	for (size_t i = 0; r == 0 && i < all.n; i++)
+		r = cb(&l.list[i], data);
+	free(l.list);
+	find_all_fini(&all);
+	return r;
+}
+
+int an_actor_netns(struct an_worker *worker, const char *name, struct an_error *err)
+{
+	struct actor a;
+	int r = find(worker, name, &a, err);
+
+	return r < 0 ? r : slot_open(worker, a.n, err);
+}
+
+int an_worker_info(struct an_worker *worker, struct an_worker_info *ret_info, struct an_error *err)
+{
+	struct an_worker_info info = { .size = sizeof(info) };
+	char name[LAYOUT_NETNS_NAME], text[ADDR_TEXT];
+	int r = check_size(ret_info->size, sizeof(info), err);
+
+	if (r == 0)
+		r = pool_look(worker, err);
+	if (r == 0 || r == -ENOENT)
+		r = pool_count(worker, &info.slots, err);
+	if (r < 0)
+		return r;
+	snprintf(info.id, sizeof(info.id), "%s", worker->plane.id);
+	info.netns_inode = worker->inode;
+	snprintf(info.uplink, sizeof(info.uplink), "%s", worker->plane.uplink);
+	for (unsigned int i = 0; i < worker->n_addresses; i++) {
+		size_t len = strlen(info.uplink_addresses);
+
+		snprintf(info.uplink_addresses + len, sizeof(info.uplink_addresses) - len, "%s%s", len ? " " : "",
+			 addr_format(&worker->addresses[i], text));
+	}
+	snprintf(info.gateway_netns, sizeof(info.gateway_netns), NETNS_DIR "/%s", layout_gateway_netns(&worker->plane, name));
+	snprintf(info.inner, sizeof(info.inner), "%s", addr_format(&worker->plane.inner, text));
+	snprintf(info.range, sizeof(info.range), "%s", addr_format(&worker->plane.range, text));
+	if (worker->plane.ipv6) {
+		snprintf(info.inner6, sizeof(info.inner6), "%s", addr_format(&worker->plane.inner6, text));
+		snprintf(info.range6, sizeof(info.range6), "%s", addr_format(&worker->plane.range6, text));
+	}
+	info.mtu = worker->plane.mtu;
+	info.ipv6 = worker->plane.ipv6;
+	info.idle = (uint32_t)worker->n_idle;
+	info.idle_target = worker->record.idle_target;
+	info.max = worker->record.max;
+	*ret_info = info;
+	return 0;
+}

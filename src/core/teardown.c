@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Taking everything of ours out of a worker. */
+#include "core/teardown.h"
+#include "base/error.h"
+#include "core/attach.h"
+#include "core/gateway.h"
+#include "core/tables.h"
+#include "nf/conntrack.h"
+#include "rtnl/link.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int count_and_drop(const char *name, void *data)
+{
+	uint32_t *count = data;
+	int r = netns_del(name, NULL);
+
+	if (r > 0)
+		(*count)++;
+	return r < 0 ? r : 0;
+}
+
+static int drop_slots(struct an_worker *w, uint32_t *count, struct an_error *err)
+{
+	char prefix[LAYOUT_NETNS_NAME + 1];
+
+	snprintf(prefix, sizeof(prefix), LAYOUT_NETNS "%s-", w->plane.id);
+	return netns_dump(prefix, count_and_drop, count, err);
+}
+
+/* struct outcome - of several steps that are all taken: the first error, and whether there was anything */
+struct outcome {
+	int first;
+	bool found;
+	struct an_error *err;
+};
+
+/* Where a step's error goes: only the first is kept. */
+static struct an_error *error_of(const struct outcome *o)
+{
+	return o->first ? NULL : o->err;
+}
+
+static void note(struct outcome *o, int r)
+{
+	if (r > 0)
+		o->found = true;
+	if (r < 0 && !o->first)
+		o->first = r;
+}
+
+int teardown(struct an_worker *w, uint32_t *ret_slots, struct an_error *err)
+{
+	struct outcome o = { .err = err };
+	uint32_t slots = 0;
+
+	note(&o, drop_slots(w, &slots, error_of(&o)));
+	note(&o, gateway_drop(w, error_of(&o)));
+	note(&o, attach_undo(w, error_of(&o)));
+	note(&o, tables_drop(w, error_of(&o)));
+	if (w->plane.range.family) /* else nothing was read of it */
+		note(&o, conntrack_del(&WORKER_SIDE(w)->nf, &w->plane.range, error_of(&o)) < 0 ? -EIO : 0);
+	if (w->plane.range6.family)
+		note(&o, conntrack_del(&WORKER_SIDE(w)->nf, &w->plane.range6, error_of(&o)) < 0 ? -EIO : 0);
+	w->n_idle = w->n_released = w->n_named = 0;
+	if (ret_slots)
+		*ret_slots = slots;
+	return o.first ? o.first : o.found || slots > 0;
+}
+
+/* Ours, but killed before its alias was written? */
+static bool is_nameless(const struct link *link)
+{
+	return !link->alias[0] && strcmp(link->kind, "veth") == 0 &&
+	       memcmp(link->mac, layout_mac_worker, sizeof(layout_mac_worker)) == 0;
+}
+
+static int exists(const char *name, void *data)
+{
+	(void)name;
+	*(bool *)data = true;
+	return 0;
+}
+
+/* Without the link: are there namespaces of this worker, or its table? */
+static int look_for_rest(struct an_worker *w, struct an_error *err)
+{
+	char name[LAYOUT_NETNS_NAME];
+	bool found = false;
+	int r = netns_dump(layout_gateway_netns(&w->plane, name), exists, &found, err);
+
+	if (r < 0)
+		return r;
+	return found ? PRESENCE_HALF : PRESENCE_NONE;
+}
+
+int presence_look(struct an_worker *w, struct an_error *err)
+{
+	struct an_error quiet = { .kind = 0 };
+	struct link link;
+	int r = link_get(&WORKER_SIDE(w)->rtnl, LAYOUT_WORKER_LINK, &link, err);
+
+	if (r == -ENODEV)
+		return look_for_rest(w, err);
+	if (r < 0)
+		return r;
+	w->worker_index = link.index;
+	if (is_nameless(&link))
+		return PRESENCE_HALF;
+	r = record_worker_parse(link.alias, &w->record, err);
+	if (r < 0)
+		return r;
+	r = worker_load(w, &quiet);
+	if (r == -EPROTO) {
+		if (err)
+			*err = quiet;
+		return r;
+	}
+	return r < 0 ? PRESENCE_HALF : PRESENCE_WHOLE;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Preparing a worker, or adjusting it. */
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/lock.h"
+#include "core/attach.h"
+#include "core/foreign.h"
+#include "core/gateway.h"
+#include "core/pool.h"
+#include "core/preflight.h"
+#include "core/resolver.h"
+#include "core/slot.h"
+#include "core/tables.h"
+#include "core/teardown.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The worker as it would be, for a dry run. */
+static void describe(const struct an_worker *w, const struct preflight *pre, struct an_worker_info *info)
+{
+	char text[ADDR_TEXT];
+
+	snprintf(info->id, sizeof(info->id), "%s", w->plane.id);
+	info->netns_inode = w->inode;
+	snprintf(info->uplink, sizeof(info->uplink), "%s", pre->plane.uplink);
+	snprintf(info->inner, sizeof(info->inner), "%s", addr_format(&pre->plane.inner, text));
+	snprintf(info->range, sizeof(info->range), "%s", addr_format(&pre->plane.range, text));
+	if (pre->plane.ipv6) {
+		snprintf(info->inner6, sizeof(info->inner6), "%s", addr_format(&pre->plane.inner6, text));
+		snprintf(info->range6, sizeof(info->range6), "%s", addr_format(&pre->plane.range6, text));
+	}
+	info->mtu = pre->plane.mtu;
+	info->ipv6 = pre->plane.ipv6;
+	info->idle_target = pre->record.idle_target;
+	info->max = pre->record.max;
+}
+
+static int build(struct an_worker *w, const struct preflight *pre, struct an_error *err)
+{
+	const struct find_all nobody = { .n = 0 };
+	int r;
+
+	w->plane = pre->plane;
+	w->record = pre->record;
+	memcpy(w->addresses, pre->uplink.addresses, sizeof(w->addresses));
+	w->n_addresses = pre->uplink.n_addresses;
+	r = gateway_make(w, err);
+	if (r == 0)
+		r = tables_make(w, &nobody, err);
+	if (r == 0)
+		r = attach_make(w, err);
+	if (r == 0)
+		r = tables_around(w, err); /* the link's own address is there now */
+	if (r == 0)
+		r = pool_fill(w, 0, err);
+	return r;
+}
+
+static int prepare(struct an_worker *w, const struct an_worker_spec *spec, struct an_worker_info *ret_info,
+		   struct an_error *err)
+{
+	struct preflight pre;
+	int r = preflight_choose(w, spec, &pre, err);
+
+	if (r < 0)
+		return r;
+	if (spec->flags & AN_UP_DRY_RUN) {
+		describe(w, &pre, ret_info);
+		return 0;
+	}
+	r = build(w, &pre, err);
+	if (r < 0)
+		teardown(w, NULL, NULL);
+	return r;
+}
+
+/* An option that can't change while the worker is prepared: the same again is no change. */
+static int same_prefix(const char *option, const char *text, const struct addr *there, struct an_error *err)
+{
+	char object[96], now[ADDR_TEXT];
+	struct addr wanted;
+
+	if (!text || (addr_parse(text, &wanted) == 0 && addr_equal(&wanted, there)))
+		return 0;
+	snprintf(object, sizeof(object), "%s %.60s", option, text);
+	error_set(err, AN_CONFLICT, EEXIST, object, "the worker is prepared with %s", addr_format(there, now));
+	return error_remedy(err, "actornet down first: actors lose their network");
+}
+
+static int same_options(const struct an_worker *w, const struct an_worker_spec *spec, struct an_error *err)
+{
+	const struct plane *p = &w->plane;
+	char object[64];
+	int r = same_prefix("--inner", spec->inner, &p->inner, err);
+
+	if (r == 0)
+		r = same_prefix("--inner6", spec->inner6, &p->inner6, err);
+	if (r == 0)
+		r = same_prefix("--range", spec->range, &p->range, err);
+	if (r == 0)
+		r = same_prefix("--range6", spec->range6, &p->range6, err);
+	if (r < 0)
+		return r;
+	if (spec->uplink && strcmp(spec->uplink, p->uplink) != 0) {
+		snprintf(object, sizeof(object), "--uplink %.40s", spec->uplink);
+		error_set(err, AN_CONFLICT, EEXIST, object, "the worker is prepared with %s", p->uplink);
+		return error_remedy(err, "actornet down first: actors lose their network");
+	}
+	if (spec->nat_port_min && (spec->nat_port_min != p->nat_min || spec->nat_port_max != p->nat_max)) {
+		snprintf(object, sizeof(object), "--nat-ports %u-%u", spec->nat_port_min, spec->nat_port_max);
+		error_set(err, AN_CONFLICT, EEXIST, object, "the worker is prepared with %u-%u", p->nat_min, p->nat_max);
+		return error_remedy(err, "actornet down first: actors lose their network");
+	}
+	return 0;
+}
+
+/* New numbers in the record, the pool brought to them; on failure both as before. */
+static int resize(struct an_worker *w, const struct an_worker_spec *spec, struct an_error *err)
+{
+	const struct record_worker before = w->record;
+	uint32_t made, last;
+	int r;
+
+	if (spec->slots != AN_KEEP)
+		w->record.idle_target = spec->slots;
+	if (spec->max != AN_KEEP && spec->max != 0)
+		w->record.max = spec->max;
+	if (w->record.idle_target > w->record.max)
+		w->record.idle_target = w->record.max;
+	made = w->record.made;
+	r = memcmp(&before, &w->record, sizeof(before)) != 0 ? worker_save(w, err) : 0;
+	if (r == 0)
+		r = pool_fill(w, 0, err);
+	if (r == 0)
+		return pool_trim(w, err);
+	last = w->record.made;
+	w->record = before;
+	w->record.made = last;
+	for (uint32_t n = made + 1; n <= last; n++)
+		pool_drop(w, n);
+	worker_save(w, NULL);
+	return r;
+}
+
+static int adjust(struct an_worker *w, const struct an_worker_spec *spec, struct an_worker_info *ret_info,
+		  struct an_error *err)
+{
+	int r = same_options(w, spec, err);
+
+	if (r < 0 || spec->flags & AN_UP_DRY_RUN)
+		return r < 0 ? r : an_worker_info(w, ret_info, err);
+	r = tables_repair(w, true, err);
+	if (r >= 0)
+		r = pool_sweep(w, err);
+	if (r < 0)
+		return r;
+	w->plane.n_resolvers = resolver_read(spec->resolv_conf ? spec->resolv_conf : "/etc/resolv.conf", w->plane.resolvers);
+	r = tables_around(w, err);
+	if (r == 0)
+		r = resize(w, spec, err);
+	return r;
+}
+
+static int up(struct an_worker *w, const struct an_worker_spec *spec, struct an_worker_info *info, struct an_error *err)
+{
+	int presence = presence_look(w, err), r = 0;
+
+	if (presence < 0)
+		return presence;
+	if (presence == PRESENCE_WHOLE)
+		return adjust(w, spec, info, err);
+	if (presence == PRESENCE_HALF && !(spec->flags & AN_UP_DRY_RUN))
+		r = teardown(w, NULL, err);
+	return r < 0 ? r : prepare(w, spec, info, err);
+}
+
+static int up_locked(struct an_worker *w, const struct an_worker_spec *spec, struct an_worker_info *info,
+		     struct an_error *err)
+{
+	int lock = worker_lock(w, err), r;
+	char path[64];
+
+	if (lock < 0)
+		return lock;
+	r = up(w, spec, info, err);
+	if (r >= 0 && !(spec->flags & AN_UP_DRY_RUN))
+		r = an_worker_info(w, info, err);
+	if (r >= 0)
+		foreign_notice(w, info->notice, sizeof(info->notice));
+	worker_lock_path(w, path);
+	if (GATEWAY_SIDE(w)->netns_fd < 0) /* nothing was made: no file of ours stays */
+		lock_remove(lock, path);
+	else
+		lock_drop(lock);
+	return r;
+}
+
+int an_worker_up(struct an_worker **ret_worker, const struct an_worker_spec *spec, struct an_worker_info *ret_info,
+		 struct an_error *err)
+{
+	const uint64_t start = clock_us();
+	struct an_worker_info info = { .size = sizeof(info) };
+	struct an_worker *w;
+	int r = spec ? preflight_spec(spec, err) : error_set(err, AN_USAGE, EINVAL, "worker spec", "is missing");
+
+	if (r == 0)
+		r = worker_new(&w, spec->netns_fd, err);
+	if (r < 0)
+		return r;
+	r = up_locked(w, spec, &info, err);
+	info.elapsed_us = clock_us() - start;
+	if (r >= 0 && ret_info)
+		*ret_info = info;
+	if (r >= 0 && ret_worker && !(spec->flags & AN_UP_DRY_RUN)) {
+		worker_wake(w);
+		*ret_worker = w;
+	} else {
+		an_worker_close(w);
+	}
+	return r < 0 ? r : 0;
+}
+
+int an_worker_open(struct an_worker **ret_worker, int netns_fd, struct an_error *err)
+{
+	struct an_worker *w;
+	int r = worker_new(&w, netns_fd, err);
+
+	if (r < 0)
+		return r;
+	r = worker_load(w, err);
+	if (r < 0) {
+		an_worker_close(w);
+		return r;
+	}
+	worker_wake(w);
+	*ret_worker = w;
+	return 0;
+}
