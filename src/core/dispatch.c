@@ -30,12 +30,9 @@ void actor_name_later(struct an_worker *w, const struct actor *a)
 /* The slot may be released by now: a missing link is no error. */
 static int write_alias(struct an_worker *w, const struct actor *a, struct an_error *err)
 {
-	char name[IFNAMSIZ], text[RECORD_TEXT];
-	struct link link;
-	int r = link_get(&GATEWAY_SIDE(w)->rtnl, layout_slot_link(a->n, name), &link, err);
+	char text[RECORD_TEXT];
+	int r = link_set_alias(&GATEWAY_SIDE(w)->rtnl, a->n + LAYOUT_SLOT_INDEX, record_actor_format(a, text), err);
 
-	if (r == 0)
-		r = link_set_alias(&GATEWAY_SIDE(w)->rtnl, link.index, record_actor_format(a, text), err);
 	return r == -ENODEV ? 0 : r;
 }
 
@@ -78,18 +75,11 @@ static int forget_counters(struct an_worker *w, uint32_t n, struct an_error *err
 /* The peers' next packets then meet no flow: the worker's own stack answers them. */
 static int forget_flows(struct an_worker *w, uint32_t n, struct an_error *err)
 {
+	const struct addr outer[] = { layout_outer(&w->plane, AF_INET, n), layout_outer(&w->plane, AF_INET6, n) };
 	int r = 0;
 
-	for (unsigned int i = 0; r >= 0 && i < ELEMENTS_TABLES; i++) {
-		const struct addr outer = layout_outer(&w->plane, AF_INET, n);
-
-		r = conntrack_del(&w->side[i].nf, &outer, err);
-		if (r >= 0 && w->plane.ipv6) {
-			const struct addr outer6 = layout_outer(&w->plane, AF_INET6, n);
-
-			r = conntrack_del(&w->side[i].nf, &outer6, err);
-		}
-	}
+	for (unsigned int i = 0; r >= 0 && i < ELEMENTS_TABLES; i++)
+		r = conntrack_del(&w->side[i].nf, outer, w->plane.ipv6 ? 2 : 1, err);
 	return r < 0 ? r : 0;
 }
 

@@ -17,6 +17,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define SLOT_BUF 2048 /* bytes for all requests of one side of a slot */
+#define LO_INDEX 1    /* of the loopback device, in every namespace */
+
 static void cleanup_sock(struct nl_sock *sock)
 {
 	nl_close(sock);
@@ -43,46 +46,18 @@ static int sock_in(struct nl_sock *sock, int netns_fd, int protocol, struct an_e
 	return fd < 0 ? fd : nl_open(sock, fd, err);
 }
 
-/*
- * Before any link exists in it: no router advertisements, no addresses of the kernel's own, no solicitations. Where
- * actors have no IPv6 the family is off, so that a connection fails at once.
- */
-static int slot_sysctls(const struct an_worker *w, int netns_fd, struct an_error *err)
-{
-	const char *const on[][2] = {
-		{ "ipv6/conf/default/accept_ra", "0" },
-		{ "ipv6/conf/default/addr_gen_mode", "1" },
-		{ "ipv6/conf/default/disable_ipv6", "0" },
-		{ "ipv6/conf/all/disable_ipv6", "0" },
-	};
-	const char *const off[][2] = { { "ipv6/conf/all/disable_ipv6", "1" }, { "ipv6/conf/default/disable_ipv6", "1" } };
-	const char *const(*values)[2] = w->plane.ipv6 ? on : off;
-	size_t count = w->plane.ipv6 ? sizeof(on) / sizeof(*on) : sizeof(off) / sizeof(*off);
-	int previous = netns_enter(netns_fd, err);
-	int r = 0;
-
-	if (previous < 0)
-		return previous;
-	for (size_t i = 0; r >= 0 && i < count; i++) {
-		r = sysctl_set(values[i][0], values[i][1], err);
-		if (r == -ENOENT) /* a kernel without IPv6 */
-			r = 0;
-	}
-	netns_leave(previous);
-	return r < 0 ? r : 0;
-}
-
-/* Both ends of the wire, born in place. */
+/* Both ends of the wire, born in place. Their numbers are known, so nothing need be asked for them. */
 static int slot_wire(struct an_worker *w, uint32_t n, int netns_fd, struct an_error *err)
 {
 	struct link_veth veth = {
 		.netns_fd = -1,
 		.peer_netns_fd = netns_fd,
+		.index = n + LAYOUT_SLOT_INDEX,
+		.peer_index = LAYOUT_INNER_INDEX,
 		.peer = LAYOUT_INNER_LINK,
 		.mtu = w->plane.mtu,
 		.noarp = true,
 		.up = true,
-		.peer_up = true,
 	};
 
 	layout_slot_link(n, veth.name);
@@ -91,64 +66,113 @@ static int slot_wire(struct an_worker *w, uint32_t n, int netns_fd, struct an_er
 	return link_add_veth(&GATEWAY_SIDE(w)->rtnl, &veth, err);
 }
 
-/* The gateway's side of one family. Return: 1, 0 if the outer address is taken by another slot, or a negative errno. */
-static int slot_outside(struct an_worker *w, uint32_t n, uint32_t index, uint8_t family, struct an_error *err)
+/* The gateway's side of one family. */
+static void build_outside(struct msg *m, const struct an_worker *w, uint32_t n, uint8_t family)
 {
-	const struct addr *inner = family == AF_INET ? &w->plane.inner : &w->plane.inner6;
-	struct nl_sock *rtnl = &GATEWAY_SIDE(w)->rtnl;
-	struct route route = { .dst = layout_outer(&w->plane, family, n), .index = index, .table = LAYOUT_ROUTE_TABLE };
-	int r = route_add(rtnl, &route, err);
+	const uint32_t index = n + LAYOUT_SLOT_INDEX;
+	const struct route route = {
+		.dst = layout_outer(&w->plane, family, n),
+		.index = index,
+		.table = LAYOUT_ROUTE_TABLE,
+	};
 
-	if (r <= 0)
-		return r == -EEXIST ? 0 : r;
-	r = neigh_set(rtnl, index, &route.dst, layout_mac_inner, err);
-	if (r == 0)
-		r = neigh_set(rtnl, index, inner, layout_mac_inner, err);
+	route_build(m, RTM_NEWROUTE, &route);
+	neigh_build(m, index, &route.dst, layout_mac_inner);
+	neigh_build(m, index, family == AF_INET ? &w->plane.inner : &w->plane.inner6, layout_mac_inner);
+}
+
+/* The gateway's side. Return: 1, 0 if the outer address is taken by another slot, or a negative errno. */
+static int slot_outside(struct an_worker *w, uint32_t n, struct an_error *err)
+{
+	_Alignas(4) char buf[SLOT_BUF];
+	char name[IFNAMSIZ];
+	struct msg m;
+	int r;
+
+	msg_init(&m, buf, sizeof(buf));
+	build_outside(&m, w, n, AF_INET);
+	if (w->plane.ipv6)
+		build_outside(&m, w, n, AF_INET6);
+	r = nl_call(&GATEWAY_SIDE(w)->rtnl, &m, NULL, NULL, NULL, err);
+	if (r == -EEXIST)
+		return 0;
+	if (r < 0)
+		error_object(err, "routes of link '%s'", layout_slot_link(n, name));
 	return r < 0 ? r : 1;
 }
 
-/* The actor's side of one family. */
-static int dress_family(struct an_worker *w, struct nl_sock *rtnl, uint32_t index, uint8_t family, struct an_error *err)
+/* The actor's side of one family; what is there already stays. */
+static void build_inside(struct msg *m, const struct plane *p, uint8_t family)
 {
 	const bool v4 = family == AF_INET;
-	const struct addr *inner = v4 ? &w->plane.inner : &w->plane.inner6;
-	const struct addr *gateway = v4 ? &w->plane.gateway : &w->plane.gateway6;
-	struct route route = { .dst = { .family = family }, .gateway = *gateway, .index = index, .table = RT_TABLE_MAIN };
-	int r = address_add(rtnl, index, inner, 0, err);
+	const struct route route = {
+		.dst = { .family = family },
+		.gateway = v4 ? p->gateway : p->gateway6,
+		.index = LAYOUT_INNER_INDEX,
+		.table = RT_TABLE_MAIN,
+	};
 
-	if (r >= 0)
-		r = neigh_set(rtnl, index, gateway, layout_mac_gateway, err);
-	if (r >= 0)
-		r = route_add(rtnl, &route, err);
-	return r < 0 ? r : 0;
+	address_build(m, RTM_NEWADDR, LAYOUT_INNER_INDEX, v4 ? &p->inner : &p->inner6, 0);
+	msg_flags(m, NLM_F_REPLACE, NLM_F_EXCL);
+	neigh_build(m, LAYOUT_INNER_INDEX, &route.gateway, layout_mac_gateway);
+	route_build(m, RTM_NEWROUTE, &route);
+	msg_flags(m, NLM_F_REPLACE, NLM_F_EXCL);
 }
 
+/*
+ * All of the actor's side in one request. The kernel makes up no IPv6 address of its own there, so it sends no
+ * solicitations; where actors have no IPv6, there is neither address nor route: a connection fails at once.
+ */
 static int dress(struct an_worker *w, int netns_fd, struct an_error *err)
 {
 	_cleanup_(cleanup_sock) struct nl_sock rtnl = NL_SOCK_CLOSED;
-	struct link eth, lo;
+	_Alignas(4) char buf[SLOT_BUF];
+	struct msg m;
 	int r = sock_in(&rtnl, netns_fd, NETLINK_ROUTE, err);
 
-	if (r == 0)
-		r = link_get(&rtnl, "lo", &lo, err);
-	if (r == 0 && !(lo.flags & IFF_UP))
-		r = link_set_up(&rtnl, lo.index, 0, err);
-	if (r == 0)
-		r = link_get(&rtnl, LAYOUT_INNER_LINK, &eth, err);
-	if (r == 0 && (!(eth.flags & IFF_UP) || eth.mtu != w->plane.mtu))
-		r = link_set_up(&rtnl, eth.index, w->plane.mtu, err);
-	if (r == 0)
-		r = dress_family(w, &rtnl, eth.index, AF_INET, err);
-	if (r == 0 && w->plane.ipv6)
-		r = dress_family(w, &rtnl, eth.index, AF_INET6, err);
+	if (r < 0)
+		return r;
+	msg_init(&m, buf, sizeof(buf));
+	link_build_up(&m, LO_INDEX, 0, false);
+	link_build_up(&m, LAYOUT_INNER_INDEX, w->plane.mtu, true);
+	build_inside(&m, &w->plane, AF_INET);
+	if (w->plane.ipv6)
+		build_inside(&m, &w->plane, AF_INET6);
+	r = nl_call(&rtnl, &m, NULL, NULL, NULL, err);
+	if (r < 0)
+		error_object(err, "actor's side of a slot");
 	return r;
+}
+
+/* A kernel may turn IPv6 off in new namespaces (devconf_inherit_init_net): then it is turned on, and tried again. */
+static int allow_ipv6(int netns_fd, struct an_error *err)
+{
+	const char *const names[] = { "ipv6/conf/all/disable_ipv6", "ipv6/conf/default/disable_ipv6" };
+	int previous = netns_enter(netns_fd, err), r = 0;
+
+	if (previous < 0)
+		return previous;
+	for (size_t i = 0; r >= 0 && i < sizeof(names) / sizeof(*names); i++)
+		r = sysctl_set(names[i], "0", err);
+	netns_leave(previous);
+	return r < 0 ? r : 0;
+}
+
+static int dress_any(struct an_worker *w, int netns_fd, struct an_error *err)
+{
+	int r = dress(w, netns_fd, err);
+
+	if (r != -EACCES || !w->plane.ipv6)
+		return r;
+	r = allow_ipv6(netns_fd, err);
+	return r < 0 ? r : dress(w, netns_fd, err);
 }
 
 int slot_dress(struct an_worker *w, uint32_t n, struct an_error *err)
 {
 	_cleanup_fd_ int fd = slot_open(w, n, err);
 
-	return fd < 0 ? fd : dress(w, fd, err);
+	return fd < 0 ? fd : dress_any(w, fd, err);
 }
 
 int slot_shield(struct an_worker *w, uint32_t n, struct an_error *err)
@@ -175,21 +199,11 @@ int slot_shield(struct an_worker *w, uint32_t n, struct an_error *err)
 /* Both sides of a slot whose namespace is there. Return: 1, 0 if its outer address is taken, or a negative errno. */
 static int furnish(struct an_worker *w, uint32_t n, int netns_fd, struct an_error *err)
 {
-	char name[IFNAMSIZ];
-	struct link link;
-	int r = slot_sysctls(w, netns_fd, err);
+	int r = slot_wire(w, n, netns_fd, err);
 
 	if (r == 0)
-		r = slot_wire(w, n, netns_fd, err);
-	if (r == 0)
-		r = dress(w, netns_fd, err);
-	if (r == 0)
-		r = link_get(&GATEWAY_SIDE(w)->rtnl, layout_slot_link(n, name), &link, err);
-	if (r == 0)
-		r = slot_outside(w, n, link.index, AF_INET, err);
-	if (r == 1 && w->plane.ipv6)
-		r = slot_outside(w, n, link.index, AF_INET6, err);
-	return r;
+		r = dress_any(w, netns_fd, err);
+	return r < 0 ? r : slot_outside(w, n, err);
 }
 
 int slot_make(struct an_worker *w, uint32_t n, struct an_error *err)

@@ -50,6 +50,15 @@ static void note(struct outcome *o, int r)
 		o->first = r;
 }
 
+/* What the worker's conntrack knows of the outer range: the next to get it is not to meet it. */
+static int forget_flows(struct an_worker *w, struct an_error *err)
+{
+	const struct addr ranges[] = { w->plane.range, w->plane.range6 };
+	int r = conntrack_del(&WORKER_SIDE(w)->nf, ranges, 2, err);
+
+	return r < 0 ? r : 0;
+}
+
 int teardown(struct an_worker *w, uint32_t *ret_slots, struct an_error *err)
 {
 	struct outcome o = { .err = err };
@@ -60,9 +69,7 @@ int teardown(struct an_worker *w, uint32_t *ret_slots, struct an_error *err)
 	note(&o, attach_undo(w, error_of(&o)));
 	note(&o, tables_drop(w, error_of(&o)));
 	if (w->plane.range.family) /* else nothing was read of it */
-		note(&o, conntrack_del(&WORKER_SIDE(w)->nf, &w->plane.range, error_of(&o)) < 0 ? -EIO : 0);
-	if (w->plane.range6.family)
-		note(&o, conntrack_del(&WORKER_SIDE(w)->nf, &w->plane.range6, error_of(&o)) < 0 ? -EIO : 0);
+		note(&o, forget_flows(w, error_of(&o)));
 	w->n_idle = w->n_released = w->n_named = 0;
 	if (ret_slots)
 		*ret_slots = slots;

@@ -28,8 +28,11 @@
 
 /**
  * struct compare - one comparison
- * @seen: chain and set of the model that the kernel has; for chains the next rule to look at, in @next
- * @diff: first difference
+ * @seen:    by chain, then by set of the model: does the kernel have it?
+ * @next:    by chain: where to look for the rule that comes next
+ * @diff:    first difference, @size bytes; @differs: there is one
+ * @table:   the kernel has the table
+ * @err:     sticky negative errno
  */
 struct compare {
 	const struct nf_model *m;
@@ -42,17 +45,12 @@ struct compare {
 };
 
 /* Note a difference; the first one stays. */
-static void __attribute__((format(printf, 2, 3))) compare_note(struct compare *c, const char *format, ...)
-{
-	va_list args;
-
-	if (c->differs)
-		return;
-	c->differs = true;
-	va_start(args, format);
-	vsnprintf(c->diff, c->size, format, args);
-	va_end(args);
-}
+#define compare_note(c, ...)                                         \
+	do {                                                         \
+		if (!(c)->differs)                                   \
+			snprintf((c)->diff, (c)->size, __VA_ARGS__); \
+		(c)->differs = true;                                 \
+	} while (0)
 
 static bool all_zero(const struct nlattr *a)
 {
@@ -445,7 +443,8 @@ static void compare_missing_table(struct compare *c)
 		compare_note(c, "table '%s' is missing", c->m->name);
 }
 
-int model_compare(struct nl_sock *nf, const struct nf_model *m, char *diff, size_t size, struct an_error *err)
+/* All parts in turn, until one differs. Return: 0, 1, or a negative errno. */
+static int compare_parts(struct compare *c, struct nl_sock *nf, struct an_error *err)
 {
 	static const struct {
 		uint16_t type;
@@ -457,21 +456,32 @@ int model_compare(struct nl_sock *nf, const struct nf_model *m, char *diff, size
 		{ NFT_MSG_GETSET, on_set, compare_missing_sets },
 		{ NFT_MSG_GETRULE, on_rule, compare_missing_rules },
 	};
-	size_t n = (m->n_chains > m->n_sets ? m->n_chains : m->n_sets) + 1;
-	_cleanup_free_ bool *seen = calloc(n, sizeof(*seen));
-	_cleanup_free_ size_t *next = calloc(n, sizeof(*next));
-	struct compare c = { .m = m, .seen = seen, .next = next, .n_seen = n, .diff = diff, .size = size };
 
-	if (!seen || !next || m->err)
-		return error_set(err, AN_FAILED, ENOMEM, m->name, "out of memory");
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		int r = compare_dump(&c, nf, parts[i].type, parts[i].cb, err);
+		int r = compare_dump(c, nf, parts[i].type, parts[i].cb, err);
 
 		if (r < 0)
 			return r;
-		parts[i].missing(&c);
-		if (c.differs)
+		parts[i].missing(c);
+		if (c->differs)
 			return 1;
 	}
 	return 0;
+}
+
+int model_compare(struct nl_sock *nf, const struct nf_model *m, char *diff, size_t size, struct an_error *err)
+{
+	size_t n = (m->n_chains > m->n_sets ? m->n_chains : m->n_sets) + 1;
+	struct compare c = { .m = m, .n_seen = n, .diff = diff, .size = size };
+	int r;
+
+	c.seen = calloc(n, sizeof(*c.seen));
+	c.next = calloc(n, sizeof(*c.next));
+	if (c.seen && c.next && !m->err)
+		r = compare_parts(&c, nf, err);
+	else
+		r = error_set(err, AN_FAILED, ENOMEM, m->name, "out of memory");
+	free(c.seen);
+	free(c.next);
+	return r;
 }

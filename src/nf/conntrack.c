@@ -3,8 +3,8 @@
  * Connection tracking entries.
  *
  * The kernel can filter its dump by address since 5.8, one place a dump. For IPv6 it does it the wrong way round: what
- * equals the address is left out (ctnetlink_filter_match_tuple(), seen on 6.18). So there, and in older kernels, all
- * entries of the family are read once and filtered here. What the kernel filtered is looked at again in any case.
+ * equals the address is left out (ctnetlink_filter_match_tuple(), seen on 6.18). So there, in older kernels, and where
+ * there are few entries, all are read once and filtered here. What the kernel filtered is looked at again in any case.
  */
 #include "nf/conntrack.h"
 
@@ -12,38 +12,42 @@
 #include "base/error.h"
 #include "nl/attr.h"
 
+#include <arpa/inet.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <string.h>
 
 #define CONNTRACK_BYTES 512
-#define CONNTRACK_BATCH 64 /* entries deleted in one send */
+#define CONNTRACK_BATCH 64 /* entries there is room for at first */
 /* Bits of CTA_FILTER_ORIG_FLAGS and _REPLY_FLAGS, not in the uapi header (linux/netfilter's nf_internals.h). */
 #define FILTER_IP_SRC (1U << 0)
-#define FILTER_IP_DST (1U << 1)
 
-/* Where an address may stand: tuple, attribute within it, bit of the filter. */
+/* With more entries than this, a dump for each address, filtered by the kernel, is cheaper than one of all. */
+#define CONNTRACK_FEW 5000
+
+/* Where a party's address stands: as source of the first direction (it began the flow) or of the other (it answers). */
 struct place {
 	uint16_t tuple, filter;
-	bool source;
 };
 
 static const struct place places[] = {
-	{ CTA_TUPLE_ORIG, CTA_FILTER_ORIG_FLAGS, true },
-	{ CTA_TUPLE_REPLY, CTA_FILTER_REPLY_FLAGS, true },
-	{ CTA_TUPLE_ORIG, CTA_FILTER_ORIG_FLAGS, false },
-	{ CTA_TUPLE_REPLY, CTA_FILTER_REPLY_FLAGS, false },
+	{ CTA_TUPLE_ORIG, CTA_FILTER_ORIG_FLAGS },
+	{ CTA_TUPLE_REPLY, CTA_FILTER_REPLY_FLAGS },
 };
 
 #define N_PLACES (sizeof(places) / sizeof(places[0]))
 
 /**
  * struct found - entries to delete: requests that name them by tuple and id
- * @place: where the address must stand; NULL: in any of the places
- * @buf:   whole messages, @len bytes of @size
+ * @family: of the entries to read; AF_UNSPEC: all
+ * @addrs:  @n parties
+ * @place:  where the kernel is to look for the only one of @addrs; NULL: it is not to filter
+ * @buf:    whole messages, @len bytes of @size
  */
 struct found {
-	const struct addr *addr;
+	uint8_t family;
+	const struct addr *addrs;
+	size_t n;
 	const struct place *place;
 	char *buf;
 	size_t len, size;
@@ -61,16 +65,11 @@ static void found_reset(void *data)
 	f->len = 0;
 }
 
-static uint16_t ip_attr(const struct addr *addr, bool source)
-{
-	if (addr->family == AF_INET)
-		return source ? CTA_IP_V4_SRC : CTA_IP_V4_DST;
-	return source ? CTA_IP_V6_SRC : CTA_IP_V6_DST;
-}
-
-static bool tuple_has(const struct nlattr *tuple, const struct addr *addr, bool source)
+/* Source address of a tuple. Return: false where it has none. */
+static bool tuple_source(const struct nlattr *tuple, struct addr *ret)
 {
 	const struct nlattr *t[CTA_TUPLE_MAX + 1], *ip[CTA_IP_MAX + 1], *a;
+	uint8_t family;
 
 	if (!tuple)
 		return false;
@@ -78,17 +77,25 @@ static bool tuple_has(const struct nlattr *tuple, const struct addr *addr, bool 
 	if (!t[CTA_TUPLE_IP])
 		return false;
 	attr_table_nested(t[CTA_TUPLE_IP], ip, CTA_IP_MAX);
-	a = ip[ip_attr(addr, source)];
-	return a && mnl_attr_get_payload_len(a) == addr_size(addr->family) &&
-	       memcmp(mnl_attr_get_payload(a), addr->bytes, addr_size(addr->family)) == 0;
+	family = ip[CTA_IP_V4_SRC] ? AF_INET : AF_INET6;
+	a = family == AF_INET ? ip[CTA_IP_V4_SRC] : ip[CTA_IP_V6_SRC];
+	if (!a || mnl_attr_get_payload_len(a) != addr_size(family))
+		return false;
+	*ret = addr_from(family, mnl_attr_get_payload(a));
+	return true;
 }
 
 static bool entry_has(const struct nlattr *const *entry, const struct found *f)
 {
 	for (size_t i = 0; i < N_PLACES; i++) {
-		if ((!f->place || f->place == &places[i]) &&
-		    tuple_has(entry[places[i].tuple], f->addr, places[i].source))
-			return true;
+		struct addr source;
+
+		if (!tuple_source(entry[places[i].tuple], &source))
+			continue;
+		for (size_t k = 0; k < f->n; k++) {
+			if (addr_contains(&f->addrs[k], &source))
+				return true;
+		}
 	}
 	return false;
 }
@@ -105,7 +112,7 @@ static void conntrack_begin(struct msg *m, uint16_t type, uint8_t family)
 /* Room for one more request. */
 static int found_room(struct found *f)
 {
-	size_t size = f->size ? 2 * f->size : CONNTRACK_BATCH * CONNTRACK_BYTES;
+	size_t size = f->size ? 2 * f->size : (size_t)CONNTRACK_BATCH * CONNTRACK_BYTES;
 	char *buf;
 
 	if (f->size - f->len >= CONNTRACK_BYTES)
@@ -139,7 +146,7 @@ static int on_entry(const struct nlmsghdr *nlh, void *data)
 	if (r < 0)
 		return r;
 	msg_init(&m, f->buf + f->len, f->size - f->len);
-	conntrack_begin(&m, IPCTNL_MSG_CT_DELETE, f->addr->family);
+	conntrack_begin(&m, IPCTNL_MSG_CT_DELETE, ((const struct nfgenmsg *)mnl_nlmsg_get_payload(nlh))->nfgen_family);
 	put_copy(&m, a[CTA_TUPLE_ORIG]);
 	put_copy(&m, a[CTA_ZONE]);
 	/* Not the one that may have taken its place meanwhile. */
@@ -149,22 +156,22 @@ static int on_entry(const struct nlmsghdr *nlh, void *data)
 	return r;
 }
 
-/* Ask for all entries with the address in one place, or in any. */
+/* Ask for all entries of the family, or those with the address in one place. */
 static int conntrack_find(struct nl_sock *nf, struct found *f, struct an_error *err)
 {
 	_Alignas(struct nlmsghdr) char buf[CONNTRACK_BYTES];
 	struct msg m;
 
 	msg_init(&m, buf, sizeof(buf));
-	conntrack_begin(&m, IPCTNL_MSG_CT_GET, f->addr->family);
+	conntrack_begin(&m, IPCTNL_MSG_CT_GET, f->family);
 	if (f->place) {
 		msg_nest(&m, (uint16_t)(NLA_F_NESTED | f->place->tuple));
 		msg_nest(&m, NLA_F_NESTED | CTA_TUPLE_IP);
-		msg_put(&m, ip_attr(f->addr, f->place->source), f->addr->bytes, addr_size(f->addr->family));
+		msg_put(&m, CTA_IP_V4_SRC, f->addrs->bytes, addr_size(AF_INET));
 		msg_nest_end(&m);
 		msg_nest_end(&m);
 		msg_nest(&m, NLA_F_NESTED | CTA_FILTER);
-		msg_put_u32(&m, f->place->filter, f->place->source ? FILTER_IP_SRC : FILTER_IP_DST);
+		msg_put_u32(&m, f->place->filter, FILTER_IP_SRC);
 		msg_nest_end(&m);
 	}
 	return nl_dump(nf, &m, on_entry, found_reset, f, err);
@@ -190,36 +197,102 @@ static int conntrack_delete(struct nl_sock *nf, struct found *f, struct an_error
 }
 
 /* Find and delete. Return: how many, or a negative errno. */
-static int conntrack_del_place(struct nl_sock *nf, const struct addr *addr, const struct place *place,
-			       struct an_error *err)
+static int conntrack_run(struct nl_sock *nf, struct found *f, struct an_error *err)
 {
-	_cleanup_(found_fini) struct found f = { .addr = addr, .place = place };
-	int r = conntrack_find(nf, &f, err);
+	int r = conntrack_find(nf, f, err);
 
-	return r < 0 ? r : conntrack_delete(nf, &f, err);
+	return r < 0 ? r : conntrack_delete(nf, f, err);
 }
 
-int conntrack_del(struct nl_sock *nf, const struct addr *addr, struct an_error *err)
+/* One dump of a family (AF_UNSPEC: all) for all addresses. */
+static int conntrack_del_read(struct nl_sock *nf, uint8_t family, const struct addr *addrs, size_t n,
+			      struct an_error *err)
 {
-	bool filter = addr->family == AF_INET;
-	struct an_error why = { 0 };
-	char text[ADDR_TEXT];
+	_cleanup_(found_fini) struct found f = { .family = family, .addrs = addrs, .n = n };
+
+	return conntrack_run(nf, &f, err);
+}
+
+/* Two dumps for one IPv4 address, filtered by the kernel. */
+static int conntrack_del_filtered(struct nl_sock *nf, const struct addr *addr, struct an_error *err)
+{
+	int total = 0;
+
+	for (size_t i = 0; i < N_PLACES; i++) {
+		_cleanup_(found_fini) struct found f = { .family = AF_INET, .addrs = addr, .n = 1, .place = &places[i] };
+		int r = conntrack_run(nf, &f, err);
+
+		if (r < 0)
+			return r;
+		total += r;
+	}
+	return total;
+}
+
+/* A table with many entries: IPv4 addresses one by one, the rest by reading. */
+static int conntrack_del_many(struct nl_sock *nf, const struct addr *addrs, size_t n, struct an_error *err)
+{
+	bool read4 = false, read6 = false;
 	int total = 0, r = 0;
 
-	for (size_t i = 0; filter && r >= 0 && i < N_PLACES; i++) {
-		r = conntrack_del_place(nf, addr, &places[i], &why);
-		total += r > 0 ? r : 0;
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		if (addrs[i].family == AF_INET6) {
+			read6 = true;
+		} else if (addrs[i].prefix < 32 || read4) {
+			read4 = true;
+		} else {
+			struct an_error why = { 0 };
+
+			r = conntrack_del_filtered(nf, &addrs[i], &why);
+			total += r > 0 ? r : 0;
+			if (r == -EINVAL || r == -EOPNOTSUPP) { /* a kernel that can't filter */
+				read4 = true;
+				r = 0;
+			} else if (r < 0 && err) {
+				*err = why;
+			}
+		}
 	}
-	if (!filter || r == -EINVAL || r == -EOPNOTSUPP) {
-		r = conntrack_del_place(nf, addr, NULL, &why);
-		total += r > 0 ? r : 0;
-	}
-	if (r >= 0)
-		return total;
-	if (err) {
-		*err = why;
+	if (r >= 0 && read4)
+		total += (r = conntrack_del_read(nf, AF_INET, addrs, n, err)) > 0 ? r : 0;
+	if (r >= 0 && read6)
+		total += (r = conntrack_del_read(nf, AF_INET6, addrs, n, err)) > 0 ? r : 0;
+	return r < 0 ? r : total;
+}
+
+static int on_stats(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *a[CTA_STATS_GLOBAL_MAX + 1];
+
+	attr_table(nlh, sizeof(struct nfgenmsg), a, CTA_STATS_GLOBAL_MAX);
+	*(uint32_t *)data = ntohl(attr_u32(a[CTA_STATS_GLOBAL_ENTRIES]));
+	return 0;
+}
+
+/* Entries of the namespace. Return: 0 or a negative errno. */
+static int conntrack_count(struct nl_sock *nf, uint32_t *ret_count, struct an_error *err)
+{
+	_Alignas(struct nlmsghdr) char buf[CONNTRACK_BYTES];
+	struct msg m;
+
+	msg_init(&m, buf, sizeof(buf));
+	conntrack_begin(&m, IPCTNL_MSG_CT_GET_STATS, AF_UNSPEC);
+	return nl_call(nf, &m, on_stats, ret_count, NULL, err);
+}
+
+int conntrack_del(struct nl_sock *nf, const struct addr *addrs, size_t n, struct an_error *err)
+{
+	uint32_t count = 0;
+	char text[ADDR_TEXT];
+	int r = conntrack_count(nf, &count, err);
+
+	if (r == 0 && count > 0 && n > 0)
+		r = count <= CONNTRACK_FEW ? conntrack_del_read(nf, AF_UNSPEC, addrs, n, err) :
+					     conntrack_del_many(nf, addrs, n, err);
+	if (r < 0) {
 		error_context(err, "delete connection tracking entries");
-		error_object(err, "address %s", addr_format_host(addr, text));
+		if (n > 0)
+			error_object(err, "address %s", addr_format(&addrs[0], text));
 	}
 	return r;
 }

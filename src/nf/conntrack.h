@@ -7,13 +7,15 @@
 #include "nl/sock.h"
 
 /**
- * conntrack_del() - delete every entry that has this address as source or destination in either direction
- * @nf: netfilter netlink socket in the namespace
+ * conntrack_del() - delete every entry that one of these addresses is a party of
+ * @nf:    netfilter netlink socket in the namespace
+ * @addrs: @n addresses, or prefixes; a party is who began a flow, or who answers in it (behind any NAT)
  *
- * IPv4: the kernel filters the dump (CTA_FILTER, 5.8 and newer); where it can't, and in IPv6, entries are filtered here.
+ * Walking the kernel's table takes milliseconds even where it is empty, so it is done once for all where there are
+ * few entries; where there are many, the kernel filters by address (CTA_FILTER, 5.8 and newer, IPv4).
  *
  * Return: entries deleted, or a negative errno.
  */
-int conntrack_del(struct nl_sock *nf, const struct addr *addr, struct an_error *err);
+int conntrack_del(struct nl_sock *nf, const struct addr *addrs, size_t n, struct an_error *err);
 
 #endif

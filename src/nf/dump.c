@@ -187,7 +187,10 @@ int elem_dump(struct nl_sock *nf, uint8_t family, const char *table, const struc
 	return r;
 }
 
-/* Which interval holds a key? */
+/*
+ * Which interval holds a key? Asked for an interval's end, the kernel gives that of the next one where both touch
+ * (seen on 6.18), so all of them are read.
+ */
 struct search {
 	const struct nf_elem *key;
 	struct nf_elem found;
@@ -206,20 +209,6 @@ static int search_interval(const struct nf_elem *elem, void *data)
 	return 0;
 }
 
-/*
- * Asked for the end of an interval, the kernel gives that of the next one where both touch (seen on 6.18), so all of
- * them are read.
- */
-static int interval_get(struct nl_sock *nf, uint8_t family, const char *table, const struct nf_set *set,
-			struct search *s, struct an_error *err)
-{
-	int r = elem_dump(nf, family, table, set, search_interval, s, err);
-
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	return s->any;
-}
-
 int elem_get(struct nl_sock *nf, uint8_t family, const char *table, const struct nf_set *set,
 	     const struct nf_elem *key, struct nf_elem *ret_elem, struct an_error *err)
 {
@@ -231,10 +220,10 @@ int elem_get(struct nl_sock *nf, uint8_t family, const char *table, const struct
 	int r;
 
 	if (set_has_end_elems(set)) {
-		r = interval_get(nf, family, table, set, &s, err);
-		if (r > 0)
+		r = elem_dump(nf, family, table, set, search_interval, &s, err);
+		if (s.any)
 			*ret_elem = s.found;
-		return r;
+		return r < 0 && r != -ENOENT ? r : s.any;
 	}
 	msg_init(&m, buf, sizeof(buf));
 	elem_request(&m, family, table, set->name);

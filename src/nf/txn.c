@@ -199,6 +199,14 @@ void txn_rule_add(struct nf_txn *t, const struct nf_rule *rule)
 	t->err = wire_put_rule(&t->m, rule);
 }
 
+/* May another element be added to the last message's list? */
+static bool txn_run_takes(const struct nf_txn *t, enum txn_op op, const struct nf_set *set)
+{
+	const struct nf_txn_label *last = &t->labels[t->n_labels - 1];
+
+	return last->op == op && strcmp(last->name, set->name) == 0 && t->m.nlh->nlmsg_len <= TXN_RUN_BYTES;
+}
+
 /* One more element to the last message's list, or to one of its own. */
 static void txn_elem(struct nf_txn *t, enum txn_op op, const struct nf_set *set, const struct nf_elem *elem)
 {
@@ -209,13 +217,10 @@ static void txn_elem(struct nf_txn *t, enum txn_op op, const struct nf_set *set,
 		[TXN_ELEM_EXCL] = { NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL },
 		[TXN_ELEM_DEL] = { NFT_MSG_DELSETELEM, 0 },
 	};
-	struct nf_txn_label *last;
 
 	if (!txn_room(t, WIRE_ELEM_BYTES))
 		return;
-	last = t->n_labels ? &t->labels[t->n_labels - 1] : NULL;
-	if (t->run &&
-	    (last->op != op || strcmp(last->name, set->name) != 0 || t->m.nlh->nlmsg_len > TXN_RUN_BYTES))
+	if (t->run && !txn_run_takes(t, op, set))
 		txn_end_run(t);
 	if (!t->run) {
 		if (!txn_begin(t, op, set->name, WIRE_ELEM_BYTES))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables' objects as netlink attributes, as nft sends them. Sources: linux/netfilter/nf_tables.h, nft's own messages. */
+/* Tables' objects as netlink attributes, as nft sends them (linux/netfilter/nf_tables.h, and nft's own messages). */
 #include "nf/wire.h"
 
 #include <arpa/inet.h>

@@ -89,6 +89,12 @@ void *msg_raw(struct msg *m, size_t len)
 	return msg_append(m, len);
 }
 
+void msg_flags(struct msg *m, uint16_t set, uint16_t clear)
+{
+	if (m->nlh)
+		m->nlh->nlmsg_flags = (uint16_t)((m->nlh->nlmsg_flags & ~clear) | set);
+}
+
 void msg_put(struct msg *m, uint16_t type, const void *data, size_t len)
 {
 	struct nlattr *a;

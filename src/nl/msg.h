@@ -33,6 +33,8 @@ void msg_init(struct msg *m, void *buf, size_t size);
  * Return: its zeroed family header, or NULL once failed.
  */
 void *msg_begin(struct msg *m, uint16_t type, uint16_t flags, size_t header_size);
+/** msg_flags() - change NLM_F_* of the message being built. */
+void msg_flags(struct msg *m, uint16_t set, uint16_t clear);
 void msg_put(struct msg *m, uint16_t type, const void *data, size_t len);
 void msg_put_u8(struct msg *m, uint16_t type, uint8_t value);
 void msg_put_u16(struct msg *m, uint16_t type, uint16_t value);

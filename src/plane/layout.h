@@ -18,6 +18,8 @@
 #define LAYOUT_UP_LINK	   "up0"	 /* gateway's end */
 #define LAYOUT_SLOT_LINK   "an"		 /* prefix of the gateway's end of a slot, "an7" */
 #define LAYOUT_INNER_LINK  "eth0"	 /* the actor's end */
+#define LAYOUT_INNER_INDEX 2		 /* of the actor's end: the first after lo in a new namespace */
+#define LAYOUT_SLOT_INDEX  16		 /* what a slot's link in the gateway has added to the slot's number */
 #define LAYOUT_NETNS	   "actornet-"	 /* prefix of names under /run/netns */
 #define LAYOUT_RUN	   "/run/actornet" /* lock files */
 

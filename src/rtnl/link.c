@@ -27,12 +27,14 @@ struct link_end {
 	const char *name;
 	const uint8_t *mac;
 	int netns_fd;
+	uint32_t index;
 	bool noarp, up;
 };
 
 static void link_put_flags(struct ifinfomsg *header, const struct link_end *end, bool up)
 {
 	header->ifi_family = AF_UNSPEC;
+	header->ifi_index = (int)end->index;
 	header->ifi_flags = (end->noarp ? IFF_NOARP : 0U) | (up ? IFF_UP : 0U);
 	header->ifi_change = header->ifi_flags;
 }
@@ -50,9 +52,10 @@ static void link_put_end(struct msg *m, const struct link_end *end, uint32_t mtu
 /* Which end goes first (see above). */
 static void link_order_ends(const struct link_veth *spec, struct link_end end[static 2])
 {
-	const struct link_end own = { spec->name, spec->mac, spec->netns_fd, spec->noarp, spec->up };
-	const struct link_end peer = { spec->peer, spec->peer_mac, spec->peer_netns_fd, spec->peer_noarp,
-				       spec->peer_up };
+	const struct link_end own = { spec->name, spec->mac, spec->netns_fd, spec->index, spec->noarp,
+				      spec->up };
+	const struct link_end peer = { spec->peer, spec->peer_mac, spec->peer_netns_fd, spec->peer_index,
+				       spec->peer_noarp, spec->peer_up };
 	bool peer_first = peer.up && (!own.up || own.netns_fd < 0);
 
 	end[0] = peer_first ? peer : own;
@@ -274,6 +277,25 @@ static void link_begin_change(struct msg *m, void *buf, uint32_t index, unsigned
 		header->ifi_index = (int)index;
 		header->ifi_flags = header->ifi_change = flags;
 	}
+}
+
+void link_build_up(struct msg *m, uint32_t index, uint32_t mtu, bool bare)
+{
+	struct ifinfomsg *header = msg_begin(m, RTM_SETLINK, 0, sizeof(*header));
+
+	if (header) {
+		header->ifi_index = (int)index;
+		header->ifi_flags = header->ifi_change = IFF_UP;
+	}
+	if (mtu)
+		msg_put_u32(m, IFLA_MTU, mtu);
+	if (!bare)
+		return;
+	msg_nest(m, IFLA_AF_SPEC);
+	msg_nest(m, AF_INET6);
+	msg_put_u8(m, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	msg_nest_end(m);
+	msg_nest_end(m);
 }
 
 int link_set_up(struct nl_sock *rtnl, uint32_t index, uint32_t mtu, struct an_error *err)

@@ -17,6 +17,7 @@
  * @name, @peer:     names of the ends
  * @netns_fd:        namespace of @name; -1: the socket's
  * @peer_netns_fd:   namespace of @peer; -1: the socket's
+ * @index, @peer_index: their numbers, both or neither; 0: the kernel's choice
  * @mac, @peer_mac:  set at creation, so that udev leaves them alone
  * @mtu:             bytes, of both; 0: the kernel's default
  * @noarp, @peer_noarp: IFF_NOARP at creation
@@ -27,6 +28,7 @@
 struct link_veth {
 	char name[LINK_NAME], peer[LINK_NAME];
 	int netns_fd, peer_netns_fd;
+	uint32_t index, peer_index;
 	uint8_t mac[LINK_MAC], peer_mac[LINK_MAC];
 	uint32_t mtu;
 	bool noarp, peer_noarp, up, peer_up;
@@ -61,6 +63,12 @@ int link_get(struct nl_sock *rtnl, const char *name, struct link *ret_link, stru
 /** link_dump() - all. @cb returns 0 to go on. @stats: fill in the counters too. */
 typedef int link_cb(const struct link *link, void *data);
 int link_dump(struct nl_sock *rtnl, bool stats, link_cb *cb, void *data, struct an_error *err);
+/**
+ * link_build_up() - append a request that sets a link up
+ * @mtu:  bytes; 0: as it is
+ * @bare: no IPv6 address of the kernel's own making (IN6_ADDR_GEN_MODE_NONE), so no solicitations either
+ */
+void link_build_up(struct msg *m, uint32_t index, uint32_t mtu, bool bare);
 /** link_set_up() - up, with @mtu where that is not 0. */
 int link_set_up(struct nl_sock *rtnl, uint32_t index, uint32_t mtu, struct an_error *err);
 int link_set_mtu(struct nl_sock *rtnl, uint32_t index, uint32_t mtu, struct an_error *err);

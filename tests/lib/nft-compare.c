@@ -25,8 +25,7 @@
 #define RULE_BYTES 8192
 #define ARGS_MAX   8
 
-/* Run a program with @input on standard input. Return: all of its output, or NULL if it failed. */
-static char *run(const char *program, const char *input, const char *const *args)
+char *tool_run(const char *program, const char *input, const char *const *args)
 {
 	_cleanup_fd_ int in = memfd_create("in", MFD_CLOEXEC), out = memfd_create("out", MFD_CLOEXEC);
 	size_t len = strlen(input);
@@ -59,7 +58,7 @@ fail:
 
 char *nft_run(const char *input, const char *const *args)
 {
-	return run("nft", input, args);
+	return tool_run("nft", input, args);
 }
 
 /* The next rule in what nft shows: its head, then lines indented by two blanks. Return: false at the end. */
@@ -183,7 +182,7 @@ static int make_devices(const struct nf_model *m)
 
 		if (!m->chains[i].device || strcmp(m->chains[i].device, "lo") == 0)
 			continue;
-		output = run("ip", "", args);
+		output = tool_run("ip", "", args);
 		if (!output)
 			return -EIO;
 	}

@@ -17,7 +17,12 @@
  */
 int nft_compare(const struct nf_model *m, char *diff, size_t size);
 
-/** nft_run() - run nft with these arguments, @input on its standard input. Return: its output, the caller's to free, or NULL with it on standard error. */
+/**
+ * tool_run() - run a program with these arguments (at most six, ended by NULL), @input on its standard input
+ * Return: its output, the caller's to free, or NULL if it failed, with its output on standard error.
+ */
+char *tool_run(const char *program, const char *input, const char *const *args);
+/** nft_run() - the same with nft. */
 char *nft_run(const char *input, const char *const *args);
 
 #endif

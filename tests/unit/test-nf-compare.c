@@ -3,6 +3,8 @@
 #include "nf-test.h"
 #include "nft-compare.h"
 
+#include <linux/netfilter/nf_nat.h>
+
 #define RAW_RULE 3 /* index of the rule that writes a payload */
 
 static const struct nf_op raw_ops[] = {
@@ -167,6 +169,59 @@ static void test_missing_checksum_of_a_payload_write_is_seen(void **state)
 	nl_close(&nf);
 }
 
+/* A table that only translates, with these instructions. */
+static void build_nat(struct nf_model *m, struct nf_op translate)
+{
+	static const struct nf_chain pre = { .name = "pre",
+					     .type = "nat",
+					     .hook = NF_INET_PRE_ROUTING,
+					     .priority = -100,
+					     .policy = NF_ACCEPT },
+				     post = { .name = "post",
+					      .type = "nat",
+					      .hook = NF_INET_POST_ROUTING,
+					      .priority = 100,
+					      .policy = NF_ACCEPT };
+	const struct nf_op ops[] = { op_meta(NFT_META_NFPROTO, 1), op_cmp_u8(NFT_CMP_EQ, 1, NFPROTO_IPV4),
+				     op_immediate(1, "\x0a\0\0\1\0\x50\0\0", 8), translate };
+
+	model_init(m, NFPROTO_INET, "sample");
+	model_chain(m, &pre);
+	model_chain(m, &post);
+	model_rule(m, translate.code == NF_NAT ? "pre" : "post", ops, 4, NULL, NULL);
+	assert_int_equal(m->err, 0);
+}
+
+static void assert_nat_differs(struct nl_sock *nf, struct nf_op loaded, struct nf_op wanted)
+{
+	struct nf_model a, b;
+	char diff[512] = "";
+
+	build_nat(&a, loaded);
+	build_nat(&b, wanted);
+	nf_test_load(nf, &a);
+	assert_int_equal(model_compare(nf, &a, diff, sizeof(diff), NULL), 0);
+	assert_int_equal(model_compare(nf, &b, diff, sizeof(diff), NULL), 1);
+	assert_non_null(strstr(diff, "rule 1: instruction 4"));
+	nf_test_unload(nf, &a);
+	model_fini(&b);
+}
+
+static void test_changed_translation_is_seen(void **state)
+{
+	struct nl_sock nf;
+
+	(void)state;
+	isolate_or_skip();
+	nf = nf_test_socket();
+	assert_nat_differs(&nf, op_dnat(NFPROTO_IPV4, 1, 0), op_dnat(NFPROTO_IPV4, 1, 9));
+	assert_nat_differs(&nf, op_dnat(NFPROTO_IPV4, 1, 9), op_dnat(NFPROTO_IPV4, 1, 0));
+	assert_nat_differs(&nf, op_dnat(NFPROTO_IPV4, 1, 9), op_dnat(NFPROTO_IPV4, 9, 9));
+	assert_nat_differs(&nf, op_masq(0, 0, 0), op_masq(0, 0, NF_NAT_RANGE_PROTO_RANDOM_FULLY));
+	assert_nat_differs(&nf, op_masq(0, 0, NF_NAT_RANGE_PROTO_RANDOM_FULLY), op_masq(0, 0, 0));
+	nl_close(&nf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +230,7 @@ int main(void)
 		cmocka_unit_test(test_changed_and_reordered_rules_are_seen),
 		cmocka_unit_test(test_changed_chains_and_sets_are_seen),
 		cmocka_unit_test(test_missing_checksum_of_a_payload_write_is_seen),
+		cmocka_unit_test(test_changed_translation_is_seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,7 +207,8 @@ static void add_from_actor(struct nf_model *m)
 	RULE(m, "from_actor", "protocol", "meta l4proto != @protos counter drop",
 	     op_meta(NFT_META_L4PROTO, 1), op_lookup(1, "protos", NFT_LOOKUP_F_INV), op_counter(), op_drop());
 	RULE(m, "from_actor", "fragments",
-	     "ip frag-off & 0x3fff != 0 add @frags { iifname limit rate over 1000/second burst 500 packets } counter drop",
+	     "ip frag-off & 0x3fff != 0 "
+	     "add @frags { iifname limit rate over 1000/second burst 500 packets } counter drop",
 	     IPV4, op_payload(NETWORK, 6, 2, 1), op_bitwise_u16_be(1, 0x3fff, 0),
 	     op_cmp_u16_be(NFT_CMP_NEQ, 1, 0), op_meta(NFT_META_IIFNAME, 1),
 	     op_dynset_limit(1, "frags", 1000, 500), op_counter(), op_drop());
@@ -264,7 +265,8 @@ static void add_forward(struct nf_model *m)
 	     op_ct_dir(NFT_CT_PKTS, IP_CT_DIR_ORIGINAL, 1), op_cmp(NFT_CMP_EQ, 1, &(uint64_t){ 1 }, 8),
 	     op_accept());
 	RULE(m, "forward", "inflows",
-	     "iifname \"up0\" ct state new add @flows { oifname ct count over 1000 } counter reject with icmpx admin-prohibited",
+	     "iifname \"up0\" ct state new add @flows { oifname ct count over 1000 } "
+	     "counter reject with icmpx admin-prohibited",
 	     op_meta(NFT_META_IIFNAME, 1), op_cmp_name(NFT_CMP_EQ, 1, "up0"),
 	     CT_STATE(NF_CT_STATE_BIT(IP_CT_NEW)), op_meta(NFT_META_OIFNAME, 1),
 	     op_dynset_count(1, "flows", 1000), op_counter(),
