@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One actor at full flood: its neighbour does not notice, and no segment resets what is alive."""
+
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+# pylint: disable=wrong-import-position
+import case
+import lab
+import wire
+
+FLOWS = 1000  # of one actor at once, in each direction
+RATE, BURST = 500, 1000  # new flows of one actor
+
+
+class LimitsTest(case.NetCase):
+    """Actors a (floods) and b (must not notice)."""
+
+    def setUp(self):
+        super().setUp()
+        self.serve_outside(80)
+        self.one = self.activate("a", "--port", "8001:80/udp")
+        self.two = self.activate("b", "--port", "8002:80/udp")
+        self.serve(self.two, "b", 80)
+
+    def test_flows_of_one_actor_are_limited_and_its_neighbours_are_not(self):
+        for family in self.families():
+            live, _ = self.session(self.one, family.public, 80)
+            before = self.drops(self.one)
+            capture = self.on_wire()
+            frames = [self.one.udp_packet(b"flood", family.public, 10000 + number, 7000) for number in range(3000)]
+            start = time.monotonic()
+            self.one.frame(*frames)
+            seconds = time.monotonic() - start
+            flows = {packet.sport for packet in self.barrier(capture) if packet.payload == b"flood"}
+            self.assertLessEqual(len(flows), min(FLOWS, BURST + RATE * (seconds + 0.5)))
+            self.assertGreater(len(flows), 400)
+            counted = self.drops(self.one) - before
+            self.assertGreaterEqual(counted["flows"] + counted["rate"], 3000 - len(flows) - 5)
+            for protocol in ("tcp", "udp"):
+                self.assertAnswers(self.two, family.public, 80, family.public, protocol)
+            self.assertAnswers(self.client, family.worker, 8002, "b", "udp")
+            self.exchange(live, b"the actor's own flow goes on")
+            self.assertEqual(self.drops(self.two)["flows"] + self.drops(self.two)["rate"], 0)
+            # A new actor for the next family, since flows last longer than the test.
+            self.release(self.one)
+            self.one = self.activate("a", "--port", "8001:80/udp")
+
+    def test_inbound_flows_to_one_actor_are_limited_and_its_neighbours_are_not(self):
+        for family in self.families():
+            server = self.one.udp(family.inner, 80)
+            first = self.client.connect_udp(family.worker, 8001)
+            first.send(b"first")
+            _, peer = server.recvfrom(100)
+            server.sendto(b"answered", peer)  # unanswered, it would count as new
+            self.assertEqual(first.recv(100), b"answered")
+            capture = self.one.capture("eth0")
+            before = self.drops(self.one)
+            self.client.send_ip(*(wire.ip(wire.udp(b"flood", family.client, family.worker, 10000 + number, 8001),
+                                          family.client, family.worker, wire.UDP) for number in range(2000)))
+            first.send(b"barrier")
+            seen = capture.until(lambda packet: packet.payload == b"barrier")
+            self.assertIsNotNone(seen, "a flow that was there is cut")
+            flows = {packet.sport for packet in seen if packet.payload == b"flood"}
+            self.assertLessEqual(len(flows), FLOWS)
+            self.assertGreater(len(flows), FLOWS // 2)
+            self.assertGreaterEqual((self.drops(self.one) - before)["inflows"], 2000 - FLOWS)
+            self.assertAnswers(self.client, family.worker, 8002, "b", "udp")
+            self.assertAnswers(self.two, family.public, 80, family.public)
+            server.sendto(b"back", peer)
+            self.assertEqual(first.recv(100), b"back")
+            server.close()
+            self.release(self.one)
+            self.one = self.activate("a", "--port", "8001:80/udp")
+
+    def test_fragment_flood_does_not_starve_the_neighbour(self):
+        for family in self.families():
+            server = self.outside.udp(family.public, 7000)
+            body = bytes(range(256)) * 40
+            for actor in (self.one, self.two):
+                actor.udp(family.inner, 6000).sendto(body, (family.public, 7000))
+                self.assertEqual(server.recvfrom(1 << 16)[0], body)
+            before = self.drops(self.one)
+            sock = self.two.udp(family.inner, 6002)
+            whole = wire.udp(bytes(2000), family.inner, family.public, 6001, 7000)
+            turn, end = 0, time.monotonic() + 3  # what the limit lets through must not add up either
+            while time.monotonic() < end:
+                turn += 1
+                self.one.frame(*(wire.fragments(whole, family.inner, family.public, wire.UDP, ident=turn * 1000 + number & 0xFFFF)[0]
+                                 for number in range(1000)))
+                sock.sendto(body[turn:], (family.public, 7000))
+                try:
+                    self.assertEqual(server.recvfrom(1 << 16)[0], body[turn:])
+                except TimeoutError:
+                    self.fail(f"{family.name}: the neighbour's datagram is lost after {turn} thousand fragments")
+            self.assertGreater((self.drops(self.one) - before)["fragments"], 20000)
+            self.assertEqual(self.drops(self.two)["fragments"], 0)
+
+
+class SegmentsTest(case.NetCase):
+    """Segments that conntrack can't place."""
+
+    def setUp(self):
+        super().setUp()
+        self.serve_outside(80)
+        self.actor = self.activate("a", "--port", "8001:80")
+        self.serve(self.actor, "a", 80)
+
+    def live(self, netns, address, port):
+        """(socket, last packet that it sent, as netns sees it)."""
+        capture = netns.capture("eth0", outgoing=True)
+        sock, _ = self.session(netns, address, port)
+        self.exchange(sock, b"first")
+        seen = [packet for packet in capture.drain() if packet.dport == port and packet.protocol == wire.TCP]
+        capture.close()
+        return sock, seen[-1]
+
+    @staticmethod
+    def strays(last, source):
+        """Segments of the flow far outside its window, and some that fit no flow's state."""
+        def build(seq, ack, flags, payload=b""):
+            body = wire.tcp(payload, source, last.target, last.sport, last.dport, seq=seq, ack=ack, flags=flags)
+            return wire.ip(body, source, last.target, wire.TCP)
+        far = (last.seq + 0x30000000) & 0xFFFFFFFF
+        return [build(far, last.ack, wire.ACK | wire.PSH, b"stray"), build(far, last.ack, wire.ACK),
+                build(last.seq, last.ack + 0x30000000, wire.ACK | wire.PSH, b"stray"), build(far, last.ack, wire.FIN | wire.ACK)]
+
+    def test_segments_outside_the_window_never_leave(self):
+        for family in self.families():
+            sock, last = self.live(self.actor, family.public, 80)
+            before = self.drops(self.actor)
+            capture = self.on_wire()
+            strays = self.strays(last, family.inner)
+            self.actor.frame(*strays)
+            self.exchange(sock, b"in the window")
+            seen = self.barrier(capture)
+            self.assertTrue([packet for packet in seen if packet.payload == b"in the window"])
+            self.assertEqual([packet for packet in seen if packet.payload == b"stray"], [])
+            self.assertEqual([packet for packet in seen if packet.source != family.worker and packet.dport == 80], [])
+            self.assertEqual((self.drops(self.actor) - before)["invalid"], len(strays))
+
+    def test_strays_to_a_mapped_port_do_not_reset_the_live_flow(self):
+        for family in self.families():
+            sock, last = self.live(self.client, family.worker, 8001)
+            capture = self.on_wire()
+            self.client.send_ip(*self.strays(last, family.client))
+            self.exchange(sock, b"alive")
+            resets = [packet for packet in self.barrier(capture) if packet.flags and packet.flags & wire.RST]
+            self.assertEqual(resets, [])
+            self.failure(self.client, family.worker, 8002)
+            resets = [packet for packet in self.barrier(capture) if packet.flags and packet.flags & wire.RST]
+            self.assertTrue(resets, "the worker's stack resets what nobody listens to")
+
+    def test_strays_to_a_masqueraded_port_do_not_reset_the_live_flow(self):
+        for family in self.families():
+            at_server = self.outside.capture("eth0", outgoing=True)
+            sock, answer = self.session(self.actor, family.public, 80)
+            self.exchange(sock, b"first")
+            last = [packet for packet in at_server.drain() if packet.sport == 80 and packet.dport == answer.port][-1]
+            capture = self.on_wire()
+            self.outside.send_ip(*self.strays(last, family.public))
+            self.exchange(sock, b"alive")
+            resets = [packet for packet in self.barrier(capture) if packet.flags and packet.flags & wire.RST]
+            self.assertEqual(resets, [])
+
+    def test_strays_to_the_workers_own_flows_are_the_workers(self):
+        for family in self.families():
+            sock, _ = self.live(self.worker, family.public, 80)
+            self.exchange(sock, b"the worker's own")
+
+
+if __name__ == "__main__":
+    case.main()
