@@ -21,6 +21,7 @@ int start_missing(struct cli *cli, const char *option, const char *what)
 struct start_job {
 	struct cli *cli;
 	const struct start_values *values;
+	struct an_worker *worker;
 };
 
 struct start_answer {
@@ -29,16 +30,14 @@ struct start_answer {
 	struct an_error err;
 };
 
-/* In the keeper: a worker handle of its own, gone before it stays. */
+/* In the keeper. */
 static bool start_work(struct relay *relay, int cancel_fd, void *data_answer, void *data)
 {
-	const struct start_job *job = data;
+	struct start_job *job = data;
 	const struct start_values *values = job->values;
-	_cleanup_(cli_close) struct an_worker *worker = NULL;
 	struct start_answer *answer = data_answer;
 	struct an_actor_spec actor = cli_network_spec(&values->network, values->actor, 0);
 	struct lifecycle_spec spec = {
-		.target.netns_fd = job->cli->netns_fd,
 		.target.actor = values->actor,
 		.actor = &actor,
 		.bundle = values->bundle,
@@ -51,11 +50,25 @@ static bool start_work(struct relay *relay, int cancel_fd, void *data_answer, vo
 		.cancel_fd = cancel_fd,
 	};
 
-	answer->r = an_worker_open(&worker, job->cli->netns_fd, &answer->err);
-	spec.target.worker = worker;
-	if (answer->r == 0)
-		answer->r = lifecycle_start(&spec, &answer->info, &answer->err);
+	answer->r = cli_open(job->cli, &job->worker);
+	if (answer->r < 0) {
+		answer->err = job->cli->err;
+		return false;
+	}
+	spec.target.worker = job->worker;
+	spec.target.netns_fd = job->cli->netns_fd;
+	answer->r = lifecycle_start(&spec, &answer->info, &answer->err);
 	return answer->r == 0;
+}
+
+/* What the library put off, and the worker's handle away before the keeper stays. */
+static void start_after(void *data, struct an_error *err)
+{
+	struct start_job *job = data;
+
+	if (job->worker)
+		an_worker_dispatch(job->worker, 0, err);
+	cli_close(&job->worker);
 }
 
 static void start_show(struct cli *cli, const struct lifecycle_info *info, const char *word)
@@ -87,23 +100,32 @@ static void start_show(struct cli *cli, const struct lifecycle_info *info, const
 
 int start_sandbox(struct cli *cli, const struct start_values *values, const char *word)
 {
-	_cleanup_(cli_close) struct an_worker *worker = NULL;
 	struct start_job job = { .cli = cli, .values = values };
 	struct start_answer answer = { .r = 0 };
-	int code;
+	struct keeper_spec keeper = {
+		.work = start_work,
+		.after = start_after,
+		.data = &job,
+		.answer = &answer,
+		.size = sizeof(answer),
+	};
+	int code, fd;
 
 	if (!values->bundle)
 		return start_missing(cli, "--bundle", "the directory of the OCI bundle to run");
-	/* Open before the keeper does: what is wrong with the worker is said at once. */
-	if (cli_open(cli, &worker) < 0 ||
-	    keeper_start(start_work, &job, &answer, sizeof(answer), &cli->err) < 0)
+	fd = keeper_start(&keeper, &cli->err);
+	if (fd < 0)
 		return cli_fail(cli);
 	if (answer.r < 0) {
 		cli->err = answer.err;
 		code = cli_fail(cli);
-		cli_settle(cli, worker);
-		return code;
+	} else {
+		start_show(cli, &answer.info, word);
+		code = cli_flush(cli);
 	}
-	start_show(cli, &answer.info, word);
-	return cli_settle(cli, worker);
+	if (keeper_settle(fd, &answer.err) < 0) {
+		error_context(&answer.err, "what was put off could not be done");
+		cli_warn(cli, &answer.err);
+	}
+	return code;
 }

@@ -16,6 +16,7 @@
 #include "core/ports.h"
 #include "core/slot.h"
 #include "core/tables.h"
+#include "nf/dump.h"
 #include "plane/gateway.h"
 #include <errno.h>
 #include <stdio.h>
@@ -104,32 +105,44 @@ static int queue(struct an_worker *w, const struct actor *a, bool from_idle)
 	return r;
 }
 
-/* Put it in. Return: 0, 1 if the slot was another process's already, or a negative errno with nothing changed. */
+/* The worker's table refused a port: another actor's, or what a killed process left there, which goes. */
+static int refused_port(struct an_worker *w, const struct actor *a, int r, struct an_error *err)
+{
+	struct an_error why = { .kind = 0 };
+	int blame = r == -EEXIST ? ports_blame(w, a, &why) : r;
+
+	if (blame == 0)
+		return tables_remake_worker(w, err) < 0 ? r : 1;
+	if (why.kind && err)
+		*err = why;
+	return blame;
+}
+
+/*
+ * Put it in. Return: 0; 1 if another try with another slot may do; or a negative errno. Whenever it is not 0, nothing
+ * of the actor is there, and the slot is idle as before, or to be dropped.
+ */
 static int put_in(struct an_worker *w, const struct actor *a, bool from_idle, struct an_error *err)
 {
 	char set[NF_NAME];
 	int r = queue(w, a, from_idle);
 
+	if (r < 0)
+		error_set(err, AN_FAILED, -r, "actor", "out of memory");
+	else
+		r = bind_commit(w, ELEMENTS_GATEWAY, set, err);
 	if (r < 0) {
 		bind_forget(w);
-		return error_set(err, AN_FAILED, -r, "actor", "out of memory");
-	}
-	r = bind_commit(w, ELEMENTS_GATEWAY, set, err);
-	if (r < 0) {
-		bind_forget(w);
+		if (!from_idle)
+			numbers_push(&w->released, &w->n_released, &w->size_released, a->n);
 		return r == -ENOENT && strcmp(set, gateway_idle.name) == 0 ? 1 : r;
 	}
 	r = bind_commit(w, ELEMENTS_WORKER, set, err);
-	if (r < 0)
-		actor_take_out(w, a, ELEMENTS_GATEWAY);
-	return r;
-}
-
-/* A slot that is not to be used after all goes; the pool is refilled in time. */
-static int give_up(struct an_worker *w, uint32_t n, int r)
-{
-	numbers_push(&w->released, &w->n_released, &w->size_released, n);
-	return r;
+	if (r == 0)
+		return 0;
+	actor_take_out(w, a, ELEMENTS_GATEWAY);
+	numbers_push(&w->released, &w->n_released, &w->size_released, a->n);
+	return refused_port(w, a, r, err);
 }
 
 static int take_slot(struct an_worker *w, struct actor *a, struct an_error *err)
@@ -141,10 +154,23 @@ static int take_slot(struct an_worker *w, struct actor *a, struct an_error *err)
 		if (from < 0)
 			return from;
 		r = a->flags & AN_ACTOR_SANDBOXED ? slot_shield(w, a->n, err) : 0;
+		if (r < 0 && from == 2)
+			numbers_push(&w->released, &w->n_released, &w->size_released, a->n);
 		if (r == 0)
 			r = put_in(w, a, from == 1, err);
 	} while (r == 1);
-	return r < 0 ? give_up(w, a->n, r) : 0;
+	return r;
+}
+
+/* Without ports nothing is put into the worker's table, so it would not be noticed that it is gone. */
+static int check_worker(struct an_worker *w, const struct actor *a, struct an_error *err)
+{
+	int r;
+
+	if (a->n_ports > 0 || a->flags & AN_ACTOR_ALL_PORTS)
+		return ports_free(w, a, err);
+	r = table_exists(&WORKER_SIDE(w)->nf, NFPROTO_INET, LAYOUT_TABLE, err);
+	return r == 0 ? -ENOENT : r < 0 ? r : 0;
 }
 
 static int activate(struct an_worker *w, struct actor *a, struct an_error *err)
@@ -162,7 +188,7 @@ static int activate(struct an_worker *w, struct actor *a, struct an_error *err)
 	}
 	if (r < 0)
 		return r;
-	r = ports_free(w, a, err);
+	r = check_worker(w, a, err);
 	if (r == 0 && (a->flags & AN_ACTOR_ALL_PORTS))
 		r = ports_own(w, err);
 	if (r == 0)
@@ -186,8 +212,8 @@ int an_actor_activate(struct an_worker *worker, const struct an_actor_spec *spec
 	lock = worker_lock(worker, err);
 	if (lock < 0)
 		return lock;
-	r = tables_repair(worker, false, err);
-	if (r >= 0)
+	r = activate(worker, &a, err);
+	if (r == -ENOENT && tables_repair(worker, false, err) == 1)
 		r = activate(worker, &a, err);
 	lock_drop(lock);
 	worker_wake(worker);

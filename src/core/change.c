@@ -28,6 +28,7 @@ static int commit(struct an_worker *w, const struct elements *now, const struct 
 	}
 	r = bind_commit(w, ELEMENTS_WORKER, NULL, err);
 	if (r < 0) {
+		bind_forget(w);
 		bind_change(w, wanted, now);
 		bind_commit(w, ELEMENTS_GATEWAY, NULL, NULL);
 		bind_forget(w);
@@ -74,6 +75,8 @@ static int set_ports(struct an_worker *w, const char *name, const struct an_port
 	r = ports_free(w, &wanted, err);
 	if (r == 0)
 		r = change(w, &there, &wanted, err);
+	if (r == -EEXIST)
+		r = ports_blame(w, &wanted, err) < 0 ? -EADDRINUSE : r;
 	if (r < 0)
 		return r;
 	actor_name_later(w, &wanted); /* the alias tells the number of ports */

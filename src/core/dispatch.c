@@ -36,15 +36,20 @@ static int write_alias(struct an_worker *w, const struct actor *a, struct an_err
 	return r == -ENODEV ? 0 : r;
 }
 
-/* An element that a rule made for a slot, if it is there. */
+/* An element that a rule made for a slot, if it is there. The kernel may collect it meanwhile: as good. */
 static int forget_element(struct an_worker *w, const struct nf_set *set, const struct nf_elem *key, struct an_error *err)
 {
+	struct an_error why = { .kind = 0 };
 	struct nf_elem elem;
 	int r = bind_get(w, ELEMENTS_GATEWAY, set, key, &elem, err);
 
-	if (r == 1)
-		txn_elem_del(&GATEWAY_SIDE(w)->txn, set, key);
-	return r < 0 ? r : 0;
+	if (r <= 0)
+		return r;
+	txn_elem_del(&GATEWAY_SIDE(w)->txn, set, key);
+	r = bind_commit(w, ELEMENTS_GATEWAY, NULL, &why);
+	if (r < 0 && r != -ENOENT && err)
+		*err = why;
+	return r == -ENOENT ? 0 : r;
 }
 
 static int forget_counters(struct an_worker *w, uint32_t n, struct an_error *err)
@@ -67,8 +72,6 @@ static int forget_counters(struct an_worker *w, uint32_t n, struct an_error *err
 		elem_key_u32(&key, GATEWAY_REASON + reason);
 		r = forget_element(w, &gateway_denied, &key, err);
 	}
-	if (r == 0)
-		r = bind_commit(w, ELEMENTS_GATEWAY, NULL, err);
 	return r;
 }
 

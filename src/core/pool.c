@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Slot numbers reserved at once: two requests for so many slots. */
+#define RESERVE 16
 /* Numbers tried in a row before the range counts as used up. */
 #define TRIES 64
 
@@ -55,20 +57,30 @@ int pool_count(struct an_worker *w, uint32_t *ret_slots, struct an_error *err)
 	return r;
 }
 
-/* A number that no other process makes a slot of: the record says so before it is used. */
+/* A number that no other process makes a slot of: the record says so before it is used, for some at once. */
 static int reserve(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
 {
 	struct record_worker record;
 	struct link link;
-	int r = link_get(&WORKER_SIDE(w)->rtnl, LAYOUT_WORKER_LINK, &link, err);
+	int r;
 
-	if (r == 0)
-		r = record_worker_parse(link.alias, &record, err);
-	if (r < 0)
-		return r;
-	w->record = record;
-	*ret_n = ++w->record.made;
-	return worker_save(w, err);
+	if (w->next > w->last) {
+		r = link_get(&WORKER_SIDE(w)->rtnl, LAYOUT_WORKER_LINK, &link, err);
+		if (r == 0)
+			r = record_worker_parse(link.alias, &record, err);
+		if (r < 0)
+			return r;
+		w->record = record;
+		w->next = record.made + 1;
+		w->last = w->record.made = record.made + RESERVE;
+		r = worker_save(w, err);
+		if (r < 0) {
+			w->last = record.made;
+			return r;
+		}
+	}
+	*ret_n = w->next++;
+	return 0;
 }
 
 /* Make one slot; numbers whose outer address is still in use are passed over. */
@@ -148,8 +160,11 @@ int pool_sweep(struct an_worker *w, struct an_error *err)
 static int check_max(struct an_worker *w, struct an_error *err)
 {
 	uint32_t slots = 0;
-	int r = pool_count(w, &slots, err);
+	int r;
 
+	if (w->record.made < w->record.max) /* there can't be more than were ever made: no need to count them */
+		return 0;
+	r = pool_count(w, &slots, err);
 	if (r < 0)
 		return r;
 	if (slots < w->record.max)
@@ -179,6 +194,8 @@ int pool_take(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
 		r = check_max(w, err);
 	if (r == 0)
 		r = make_one(w, ret_n, err);
+	if (r == 0)
+		r = slot_settle(w, *ret_n, err);
 	return r < 0 ? r : 2;
 }
 

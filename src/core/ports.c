@@ -11,9 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Above this many ports one dump of all sockets is cheaper than a look-up each. */
-#define LOOKUPS 32
-
 static int refuse(const struct an_port *port, int kind, int errnum, const char *why, const char *remedy,
 		  struct an_error *err)
 {
@@ -96,10 +93,11 @@ static bool is_askers(const struct holder *h)
 	return h->asker->n && layout_is_outer(&h->w->plane, &h->outer, h->asker->n);
 }
 
+/* Return: -EADDRINUSE with the holder named; 0 if no actor has that outer address: the element was left behind. */
 static int taken(struct holder *h, struct an_error *err)
 {
 	struct find_all all = { .n = 0 };
-	const char *name = "another actor";
+	const char *name = NULL;
 	char why[AN_ACTOR_NAME_MAX + 64];
 	int r = find_all(h->w, &all, err);
 
@@ -109,8 +107,10 @@ static int taken(struct holder *h, struct an_error *err)
 		if (layout_is_outer(&h->w->plane, &h->outer, all.list[i].n))
 			name = all.list[i].name;
 	}
-	snprintf(why, sizeof(why), "is taken by actor %s", name);
-	r = refuse(h->port, AN_CONFLICT, EADDRINUSE, why, "choose another port, or release that actor", err);
+	if (name) {
+		snprintf(why, sizeof(why), "is taken by actor %s", name);
+		r = refuse(h->port, AN_CONFLICT, EADDRINUSE, why, "choose another port, or release that actor", err);
+	}
 	find_all_fini(&all);
 	return r;
 }
@@ -151,46 +151,68 @@ static int check_at(struct holder *h, uint16_t port, struct an_error *err)
 static int match_at(const struct nf_elem *elem, void *data)
 {
 	struct holder *h = data;
-	const size_t size = addr_size(h->family);
-	const uint16_t port = (uint16_t)(elem->key[size + 4] << 8 | elem->key[size + 5]);
-	const struct addr outer = addr_from(h->family, elem->value);
+	const uint16_t port = (uint16_t)(elem->key[4] << 8 | elem->key[5]);
+	uint32_t slot;
 
-	if (elem->key[size] != h->port->protocol || port < h->port->port || port > h->port->end_port ||
-	    (h->asker->n && layout_is_outer(&h->w->plane, &outer, h->asker->n)))
+	memcpy(&slot, elem->key + 8, sizeof(slot));
+	if (slot == h->asker->n)
 		return 0;
-	h->outer = outer;
-	h->found = true;
+	for (size_t i = 0; i < h->asker->n_ports && !h->found; i++) {
+		const struct an_port *p = &h->asker->ports[i];
+
+		if (p->family != AF_UNSPEC || elem->key[0] != p->protocol || port < p->port || port > p->end_port)
+			continue;
+		h->port = p;
+		h->outer = layout_outer(&h->w->plane, AF_INET, slot);
+		h->found = true;
+	}
 	return 0;
 }
 
 /* A port of every address must not be anyone's at one address: few have those, so the dump is short. */
 static int check_every_at(struct holder *h, struct an_error *err)
 {
-	struct nl_sock *nf = &WORKER_SIDE(h->w)->nf;
-	int r;
+	int r = elem_dump(&WORKER_SIDE(h->w)->nf, NFPROTO_INET, LAYOUT_TABLE, &worker_at_ports, match_at, h, err);
 
-	h->family = AF_INET;
-	r = elem_dump(nf, NFPROTO_INET, LAYOUT_TABLE, &worker_at4, match_at, h, err);
-	if (r == 0 && !h->found) {
-		h->family = AF_INET6;
-		r = elem_dump(nf, NFPROTO_INET, LAYOUT_TABLE, &worker_at6, match_at, h, err);
-	}
 	if (r < 0)
 		return r;
 	return h->found ? taken(h, err) : 0;
 }
 
-static int check_actors(struct an_worker *w, const struct actor *a, const struct an_port *port, struct an_error *err)
+/* A port of one address must not be anyone's at every address. */
+static int check_any_each(struct holder *h, struct an_error *err)
 {
-	struct holder h = { .w = w, .asker = a, .port = port };
-	int r = port->family == AF_UNSPEC ? check_every_at(&h, err) : 0;
+	int r = 0;
 
-	for (uint32_t p = port->port; r == 0 && p <= port->end_port; p++) {
-		r = check_any(&h, (uint16_t)p, err);
-		if (r == 0 && port->family != AF_UNSPEC)
-			r = check_at(&h, (uint16_t)p, err);
-	}
+	for (uint32_t p = h->port->port; r == 0 && p <= h->port->end_port; p++)
+		r = check_any(h, (uint16_t)p, err);
 	return r;
+}
+
+static int check_at_each(struct holder *h, struct an_error *err)
+{
+	int r = 0;
+
+	for (uint32_t p = h->port->port; r == 0 && p <= h->port->end_port; p++)
+		r = check_at(h, (uint16_t)p, err);
+	return r;
+}
+
+/* Between ports of every address and of one: their elements are in different sets, so no key of theirs collides. */
+static int check_across(struct an_worker *w, const struct actor *a, struct an_error *err)
+{
+	struct holder h = { .w = w, .asker = a };
+	bool any = false;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < a->n_ports; i++) {
+		h.port = &a->ports[i];
+		if (h.port->family == AF_UNSPEC)
+			any = true;
+		else
+			r = check_any_each(&h, err);
+	}
+	return r == 0 && any ? check_every_at(&h, err) : r;
 }
 
 /* Only one actor can have all the ports that nobody else has. */
@@ -218,30 +240,63 @@ static int held_by_socket(const struct an_port *port, const struct sockdiag *soc
 	return refuse(port, AN_CONFLICT, EADDRINUSE, why, "choose another port, or stop that process", err);
 }
 
-/* One look-up a port and address of the worker. */
-static int check_sockets(struct an_worker *w, const struct an_port *port, struct an_error *err)
+static const struct an_port *asked_for(const struct actor *a, const struct sockdiag *socket)
 {
-	const struct addr at = addr_from(port->family, port->address);
-	const struct addr *addresses = port->family == AF_UNSPEC ? w->addresses : &at;
-	const size_t n = port->family == AF_UNSPEC ? w->n_addresses : 1;
+	for (size_t i = 0; i < a->n_ports; i++) {
+		const struct an_port *p = &a->ports[i];
 
-	for (uint32_t p = port->port; p <= port->end_port; p++) {
-		for (size_t i = 0; i < n; i++) {
-			struct sockdiag socket;
-			int r = sockdiag_find(&w->diag, port->protocol, &addresses[i], (uint16_t)p, &socket, err);
-
-			if (r != 0)
-				return r < 0 ? r : held_by_socket(port, &socket, err);
-		}
+		if (p->protocol == socket->protocol && socket->port >= p->port && socket->port <= p->end_port)
+			return p;
 	}
-	return 0;
+	return &a->ports[0];
 }
 
-struct listener {
-	const struct an_port *port;
-	struct sockdiag socket;
-	bool found;
+/* Places to look for a socket: one a port and address of the worker, gathered and asked for together. */
+struct lookups {
+	struct an_worker *w;
+	const struct actor *a;
+	uint8_t protocol;
+	size_t n;
+	struct sockdiag_place places[SOCKDIAG_MANY];
 };
+
+static int look_up(struct lookups *l, struct an_error *err)
+{
+	struct sockdiag socket;
+	int r = sockdiag_find_any(&l->w->diag, l->protocol, l->places, l->n, &socket, err);
+
+	l->n = 0;
+	return r > 0 ? held_by_socket(asked_for(l->a, &socket), &socket, err) : r;
+}
+
+static int add_lookups(struct lookups *l, const struct an_port *port, struct an_error *err)
+{
+	const struct addr at = addr_from(port->family, port->address);
+	const struct addr *addresses = port->family == AF_UNSPEC ? l->w->addresses : &at;
+	const size_t n = port->family == AF_UNSPEC ? l->w->n_addresses : 1;
+	int r = 0;
+
+	for (uint32_t p = port->port; p <= port->end_port; p++) {
+		for (size_t i = 0; r == 0 && i < n; i++) {
+			if (l->n == SOCKDIAG_MANY)
+				r = look_up(l, err);
+			l->places[l->n++] = (struct sockdiag_place){ addresses[i], (uint16_t)p };
+		}
+	}
+	return r;
+}
+
+static int check_sockets(struct an_worker *w, const struct actor *a, uint8_t protocol, struct an_error *err)
+{
+	struct lookups l = { .w = w, .a = a, .protocol = protocol };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < a->n_ports; i++) {
+		if (a->ports[i].protocol == protocol)
+			r = add_lookups(&l, &a->ports[i], err);
+	}
+	return r == 0 ? look_up(&l, err) : r;
+}
 
 static bool is_loopback(const struct addr *a)
 {
@@ -250,47 +305,23 @@ static bool is_loopback(const struct addr *a)
 	return addr_contains(a->family == AF_INET ? &v4 : &v6, a);
 }
 
-static bool is_unspecified(const struct addr *a)
-{
-	return memcmp(a->bytes, (const uint8_t[16]){ 0 }, 16) == 0;
-}
-
-static int match_listener(const struct sockdiag *socket, void *data)
-{
-	struct listener *l = data;
-	const struct addr at = addr_from(l->port->family, l->port->address);
-
-	if (l->found || socket->protocol != l->port->protocol || socket->port < l->port->port ||
-	    socket->port > l->port->end_port || is_loopback(&socket->addr))
-		return 0;
-	if (at.family != AF_UNSPEC && !is_unspecified(&socket->addr) && !addr_same_host(&at, &socket->addr))
-		return 0;
-	l->socket = *socket;
-	l->found = true;
-	return 0;
-}
-
-static int check_sockets_many(struct an_worker *w, const struct an_port *port, struct an_error *err)
-{
-	struct listener l = { .port = port };
-	int r = sockdiag_dump(&w->diag, match_listener, &l, err);
-
-	if (r < 0)
-		return r;
-	return l.found ? held_by_socket(port, &l.socket, err) : 0;
-}
-
 int ports_free(struct an_worker *w, const struct actor *a, struct an_error *err)
+{
+	int r = check_across(w, a, err);
+
+	if (r == 0)
+		r = check_sockets(w, a, IPPROTO_TCP, err);
+	return r == 0 ? check_sockets(w, a, IPPROTO_UDP, err) : r;
+}
+
+int ports_blame(struct an_worker *w, const struct actor *a, struct an_error *err)
 {
 	int r = a->flags & AN_ACTOR_ALL_PORTS ? check_all_ports(w, a, err) : 0;
 
 	for (size_t i = 0; r == 0 && i < a->n_ports; i++) {
-		const struct an_port *port = &a->ports[i];
+		struct holder h = { .w = w, .asker = a, .port = &a->ports[i] };
 
-		r = check_actors(w, a, port, err);
-		if (r == 0)
-			r = port->end_port - port->port < LOOKUPS ? check_sockets(w, port, err) :
-								    check_sockets_many(w, port, err);
+		r = h.port->family == AF_UNSPEC ? check_any_each(&h, err) : check_at_each(&h, err);
 	}
 	return r;
 }

@@ -9,12 +9,20 @@
 /** ports_valid() - right in themselves: count, overlaps among them, family, masquerade range. Return: 0 or a negative errno. */
 int ports_valid(const struct an_worker *w, const struct an_port *ports, size_t n, struct an_error *err);
 /**
- * ports_free() - neither another actor's nor a socket's of the worker
+ * ports_free() - held by no socket of the worker, and by no other actor at another address
  * @a:  whose they are to be; ports that are its own already are free
- * The lock is held, so what is free stays free among writers of ours.
- * Return: 0, or a negative errno: EADDRINUSE with the holder named.
+ *
+ * That no other actor has the very same is found out by putting them in: their elements must be new. The lock is
+ * held, so what is free stays free among writers of ours.
+ *
+ * Return: 0, or a negative errno: EADDRINUSE with the holder named; ENOENT: the worker's table is gone.
  */
 int ports_free(struct an_worker *w, const struct actor *a, struct an_error *err);
+/**
+ * ports_blame() - why their elements were not new
+ * Return: -EADDRINUSE with the holder named; 0: nobody has them, an element was left behind.
+ */
+int ports_blame(struct an_worker *w, const struct actor *a, struct an_error *err);
 /** ports_own() - bring the set of ports that the worker's own sockets hold up to date, for the all-ports actor. */
 int ports_own(struct an_worker *w, struct an_error *err);
 

@@ -101,8 +101,8 @@ int an_actor_release(struct an_worker *worker, const char *name, uint64_t genera
 	lock = worker_lock(worker, err);
 	if (lock < 0)
 		return lock;
-	r = tables_repair(worker, false, err);
-	if (r >= 0)
+	r = release(worker, name, generation, &a, err);
+	if (r == -ENOENT && tables_repair(worker, false, err) == 1)
 		r = release(worker, name, generation, &a, err);
 	lock_drop(lock);
 	worker_wake(worker);

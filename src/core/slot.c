@@ -16,8 +16,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #define SLOT_BUF 2048 /* bytes for all requests of one side of a slot */
+#define SETTLE_TRIES 200
+#define SETTLE_PAUSE_NS 100000
 #define LO_INDEX 1    /* of the loopback device, in every namespace */
 
 static void cleanup_sock(struct nl_sock *sock)
@@ -133,8 +136,10 @@ static int dress(struct an_worker *w, int netns_fd, struct an_error *err)
 	if (r < 0)
 		return r;
 	msg_init(&m, buf, sizeof(buf));
-	link_build_up(&m, LO_INDEX, 0, false);
-	link_build_up(&m, LAYOUT_INNER_INDEX, w->plane.mtu, true);
+	link_build_up(&m, LO_INDEX, 0);
+	if (w->record.found.forward6 >= 0) /* this kernel has IPv6 */
+		link_build_bare(&m, LAYOUT_INNER_INDEX);
+	link_build_up(&m, LAYOUT_INNER_INDEX, w->plane.mtu);
 	build_inside(&m, &w->plane, AF_INET);
 	if (w->plane.ipv6)
 		build_inside(&m, &w->plane, AF_INET6);
@@ -173,6 +178,42 @@ int slot_dress(struct an_worker *w, uint32_t n, struct an_error *err)
 	_cleanup_fd_ int fd = slot_open(w, n, err);
 
 	return fd < 0 ? fd : dress_any(w, fd, err);
+}
+
+static int is_tentative(const struct address *address, void *data)
+{
+	*(bool *)data |= (address->flags & IFA_F_TENTATIVE) != 0;
+	return 0;
+}
+
+/* Return: 1 if both ends and all addresses are in order, 0 if not yet, or a negative errno. */
+static int is_settled(struct nl_sock *gateway, const char *name, struct nl_sock *inside, struct an_error *err)
+{
+	struct link outer, inner;
+	bool tentative = false;
+	int r = link_get(gateway, name, &outer, err);
+
+	if (r == 0)
+		r = link_get(inside, LAYOUT_INNER_LINK, &inner, err);
+	if (r == 0)
+		r = address_dump(inside, AF_INET6, is_tentative, &tentative, err);
+	return r < 0 ? r : outer.flags & IFF_RUNNING && inner.flags & IFF_RUNNING && !tentative;
+}
+
+int slot_settle(struct an_worker *w, uint32_t n, struct an_error *err)
+{
+	_cleanup_(cleanup_sock) struct nl_sock rtnl = NL_SOCK_CLOSED;
+	_cleanup_fd_ int fd = slot_open(w, n, err);
+	char name[IFNAMSIZ];
+	int r = fd < 0 ? fd : sock_in(&rtnl, fd, NETLINK_ROUTE, err);
+
+	layout_slot_link(n, name);
+	for (int tries = 0; r == 0 && tries < SETTLE_TRIES; tries++) {
+		r = is_settled(&GATEWAY_SIDE(w)->rtnl, name, &rtnl, err);
+		if (r == 0)
+			nanosleep(&(struct timespec){ .tv_nsec = SETTLE_PAUSE_NS }, NULL);
+	}
+	return r < 0 ? r : 0;
 }
 
 int slot_shield(struct an_worker *w, uint32_t n, struct an_error *err)

@@ -10,6 +10,11 @@
  * Return: 1 made, 0 if its outer address is still in use (take the next number), or a negative errno with nothing left.
  */
 int slot_make(struct an_worker *w, uint32_t n, struct an_error *err);
+/**
+ * slot_settle() - wait until a slot just made passes packets: the kernel sets links running and IPv6 addresses valid
+ * from work queues some 100 microseconds later. Gives up after 20 ms without an error: it will in time.
+ */
+int slot_settle(struct an_worker *w, uint32_t n, struct an_error *err);
 /** slot_dress() - put addresses, routes and neighbours (again) into a slot: a sandbox wipes them at each start. */
 int slot_dress(struct an_worker *w, uint32_t n, struct an_error *err);
 /** slot_shield() - for sandboxes: keep the host kernel from answering in their place. Idempotent. */

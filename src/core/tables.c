@@ -67,7 +67,7 @@ static int remake(struct an_worker *w, enum elements_table which, const struct e
 	return r;
 }
 
-int tables_make(struct an_worker *w, const struct find_all *actors, struct an_error *err)
+static int make(struct an_worker *w, const struct find_all *actors, bool gateway_too, struct an_error *err)
 {
 	struct elements all = { .n = 0 };
 	int r;
@@ -83,12 +83,17 @@ int tables_make(struct an_worker *w, const struct find_all *actors, struct an_er
 	elements_sort(&all);
 	if (r == 0)
 		r = all.err;
-	if (r == 0)
+	if (r == 0 && gateway_too)
 		r = remake(w, ELEMENTS_GATEWAY, &all, err);
 	if (r == 0)
 		r = remake(w, ELEMENTS_WORKER, &all, err);
 	elements_fini(&all);
 	return r;
+}
+
+int tables_make(struct an_worker *w, const struct find_all *actors, struct an_error *err)
+{
+	return make(w, actors, true, err);
 }
 
 /* Return: 1 if the table is whole, 0 if not, or a negative errno. */
@@ -122,6 +127,19 @@ int tables_repair(struct an_worker *w, bool deep, struct an_error *err)
 		r = tables_make(w, &actors, err);
 	find_all_fini(&actors);
 	return r < 0 ? r : 1;
+}
+
+int tables_remake_worker(struct an_worker *w, struct an_error *err)
+{
+	struct find_all actors = { .n = 0 };
+	int r;
+
+	attach_guard(&w->record.found, &w->plane);
+	r = rebuild_read(w, &actors, err);
+	if (r == 0)
+		r = make(w, &actors, false, err);
+	find_all_fini(&actors);
+	return r;
 }
 
 struct collect {

@@ -14,6 +14,8 @@ int tables_make(struct an_worker *w, const struct find_all *actors, struct an_er
  * Both gone: every actor is lost. The lock is held. Return: 1 repaired, 0 nothing to do, or a negative errno.
  */
 int tables_repair(struct an_worker *w, bool deep, struct an_error *err);
+/** tables_remake_worker() - make the worker's table again from the gateway's: something in it is nobody's. */
+int tables_remake_worker(struct an_worker *w, struct an_error *err);
 /** tables_around() - bring the worker's addresses and resolvers in the tables up to date. */
 int tables_around(struct an_worker *w, struct an_error *err);
 /** tables_drop() - delete the worker's table. Return: 1, 0 if there was none, or a negative errno. */

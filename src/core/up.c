@@ -6,6 +6,7 @@
 #include "core/attach.h"
 #include "core/foreign.h"
 #include "core/gateway.h"
+#include "core/orphans.h"
 #include "core/pool.h"
 #include "core/preflight.h"
 #include "core/resolver.h"
@@ -170,6 +171,8 @@ static int up(struct an_worker *w, const struct an_worker_spec *spec, struct an_
 		return presence;
 	if (presence == PRESENCE_WHOLE)
 		return adjust(w, spec, info, err);
+	if (!(spec->flags & AN_UP_DRY_RUN))
+		orphans_drop(w, NULL); /* no concern of this worker's if it can't be done */
 	if (presence == PRESENCE_HALF && !(spec->flags & AN_UP_DRY_RUN))
 		r = teardown(w, NULL, err);
 	return r < 0 ? r : prepare(w, spec, info, err);

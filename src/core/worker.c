@@ -65,6 +65,7 @@ int worker_new(struct an_worker **ret_worker, int netns_fd, struct an_error *err
 		return error_set(err, AN_FAILED, ENOMEM, "worker", "out of memory");
 	w->side[ELEMENTS_WORKER] = w->side[ELEMENTS_GATEWAY] = side_closed;
 	w->diag = (struct nl_sock)NL_SOCK_CLOSED;
+	w->next = 1;
 	w->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = w->event_fd < 0 ? error_set(err, AN_FAILED, errno, "worker", "eventfd: %m") : 0;
 	fd = r == 0 ? own_fd(netns_fd, err) : -1;

@@ -27,6 +27,7 @@ struct side {
  * @side:       by enum elements_table
  * @diag:       for sockets of the worker that hold ports
  * @addresses:  global addresses of the worker's uplink, [n_addresses], as of the last look
+ * @next, @last: slot numbers reserved in the record and not used yet; none where @next is above @last
  * @event_fd:   readable while something is put off
  * @idle:       numbers of idle slots as last seen, [n_idle]; the kernel decides at the claim
  * @released:   slots whose namespace is still to be dropped, [n_released]
@@ -41,6 +42,7 @@ struct an_worker {
 	struct addr addresses[UPLINK_ADDRESSES];
 	unsigned int n_addresses;
 	uint32_t worker_index;
+	uint32_t next, last;
 	int event_fd;
 	uint32_t *idle, *released;
 	size_t n_idle, n_released, size_idle, size_released;

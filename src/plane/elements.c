@@ -52,19 +52,6 @@ void elements_copy(struct elements *e, enum elements_table table, const struct n
 	*append(e, table, set) = *elem;
 }
 
-static const char *egress_chain(enum an_egress egress)
-{
-	switch (egress) {
-	case AN_EGRESS_INTERNET:
-		return "egress_internet";
-	case AN_EGRESS_ALL:
-		return "egress_all";
-	case AN_EGRESS_NONE:
-		break;
-	}
-	return "egress_none";
-}
-
 struct nf_elem elements_actor_key(const uint8_t hash[static 16])
 {
 	struct nf_elem elem = { .key_len = 0 };
@@ -94,7 +81,7 @@ static void actor_policy(struct elements *e, const struct actor *a)
 	layout_slot_link(a->n, link);
 	elem = GATEWAY(egress);
 	elem_key_name(elem, link);
-	elem_goto(elem, egress_chain(a->egress));
+	elem_value_u32(elem, GATEWAY_EGRESS + (uint32_t)a->egress);
 	elem = GATEWAY(current);
 	elem_key_name(elem, link);
 	elem_value_u32(elem, a->policy);
@@ -239,8 +226,11 @@ static void port_family(struct elements *e, const struct plane *p, const struct 
 static void port_each(struct elements *e, const struct plane *p, const struct actor *a, const struct an_port *port)
 {
 	for (uint16_t i = 0; i <= port->end_port - port->port; i++) {
-		if (port->family == AF_UNSPEC)
-			key_proto_port(WORKER(mapped), port->protocol, (uint16_t)(port->port + i));
+		struct nf_elem *elem = port->family == AF_UNSPEC ? WORKER(mapped) : WORKER(at_ports);
+
+		key_proto_port(elem, port->protocol, (uint16_t)(port->port + i));
+		if (port->family != AF_UNSPEC)
+			elem_key_u32(elem, a->n);
 		if (port->family != AF_INET6)
 			port_family(e, p, a, port, i, AF_INET);
 		if (port->family != AF_INET && p->ipv6)

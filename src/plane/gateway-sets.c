@@ -19,7 +19,7 @@ MAP(outer4, T(LINK), T(V4));
 MAP(outer6, T(LINK), T(V6));
 SET(known4, T(V4), );
 SET(known6, T(V6), );
-MAP(egress, T(LINK), T(NF_TYPE_VERDICT));
+MAP(egress, T(LINK), T(MARK_));
 MAP(current, T(LINK), T(MARK_));
 SET(judged, T(LINK, MARK_), );
 SET(open4, T(V4, PROTO, PORT), );

@@ -21,6 +21,7 @@ static const struct nf_set types4 = { .name = "types4", .key = { NF_TYPE_ICMP_TY
 static const struct nf_set types6 = { .name = "types6", .key = { NF_TYPE_ICMPV6_TYPE } };
 static const struct nf_set errors4 = { .name = "errors4", .key = { NF_TYPE_ICMP_TYPE } };
 static const struct nf_set errors6 = { .name = "errors6", .key = { NF_TYPE_ICMPV6_TYPE } };
+static const struct nf_set chains = { .name = "chains", .key = { NF_TYPE_MARK }, .value = { NF_TYPE_VERDICT } };
 static const struct nf_set floor4 = { .name = "floor4", .key = { NF_TYPE_IPV4_ADDR }, .flags = NFT_SET_INTERVAL };
 static const struct nf_set floor6 = { .name = "floor6", .key = { NF_TYPE_IPV6_ADDR }, .flags = NFT_SET_INTERVAL };
 static const struct nf_set private4 = { .name = "private4", .key = { NF_TYPE_IPV4_ADDR }, .flags = NFT_SET_INTERVAL };
@@ -79,6 +80,24 @@ static void fill_floor(struct nf_model *m, const struct plane *p)
 	model_fill(m, floor6.name, &e);
 }
 
+static void fill_chains(struct nf_model *m)
+{
+	static const char *const names[] = {
+		[AN_EGRESS_INTERNET] = "egress_internet",
+		[AN_EGRESS_ALL] = "egress_all",
+		[AN_EGRESS_NONE] = "egress_none",
+	};
+
+	model_set(m, &chains);
+	for (uint32_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		struct nf_elem e = { .key_len = 0 };
+
+		elem_key_u32(&e, GATEWAY_EGRESS + i);
+		elem_goto(&e, names[i]);
+		model_fill(m, chains.name, &e);
+	}
+}
+
 static void add_sets(struct nf_model *m, const struct plane *p)
 {
 	const struct nf_set *const dynamic[] = {
@@ -105,11 +124,12 @@ static void add_sets(struct nf_model *m, const struct plane *p)
 	fill_floor(m, p);
 	fill_prefixes(m, &private4, special_private4);
 	fill_prefixes(m, &private6, special_private6);
+	fill_chains(m);
 }
 
 static void add_chains(struct nf_model *m)
 {
-	static const struct nf_chain chains[] = {
+	static const struct nf_chain list[] = {
 		{ .name = "entrance", .type = "filter", .hook = NF_INET_PRE_ROUTING, .priority = -450, .policy = NF_ACCEPT },
 		{ .name = "examine" },
 		{ .name = "examine_icmp" },
@@ -130,8 +150,8 @@ static void add_chains(struct nf_model *m)
 		{ .name = "exit_icmp" },
 	};
 
-	for (size_t i = 0; i < sizeof(chains) / sizeof(*chains); i++)
-		model_chain(m, &chains[i]);
+	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
+		model_chain(m, &list[i]);
 }
 
 /* From an actor: nearly all packets are settled by one of the two fast rules. */
@@ -340,8 +360,11 @@ static void add_judge(struct nf_model *m)
 		 REASON(AN_REASON_FLOWS), op_goto("refuse")),
 	     "ct state new add @flows { iifname ct count over %d } " TEXT_REASON " goto refuse", LAYOUT_FLOWS,
 	     NUM_REASON(AN_REASON_FLOWS));
-	RULE(m, "judge", NULL, OPS(op_meta(NFT_META_IIFNAME, R1), op_lookup_map(R1, "egress", NFT_REG_VERDICT)),
-	     "iifname vmap @egress");
+	RULE(m, "judge", NULL,
+	     OPS(op_meta(NFT_META_IIFNAME, R1), op_lookup_map(R1, "egress", R1), op_meta_set(NFT_META_MARK, R1)),
+	     "meta mark set iifname map @egress");
+	RULE(m, "judge", NULL, OPS(op_meta(NFT_META_MARK, R1), op_lookup_map(R1, "chains", NFT_REG_VERDICT)),
+	     "meta mark vmap @chains");
 	RULE(m, "judge", NULL, OPS(REASON(AN_REASON_POLICY), op_goto("refuse")), TEXT_REASON " goto refuse",
 	     NUM_REASON(AN_REASON_POLICY));
 }

@@ -25,7 +25,11 @@
 
 /* Identity: link to outer address, outer addresses in use. */
 extern const struct nf_set gateway_outer4, gateway_outer6, gateway_known4, gateway_known6;
-/* Policy: link to verdict, link to the mark of the policy in force, link and mark of flows judged by it. */
+/*
+ * Policy: link to the number of its egress set, link to the mark of the policy in force, link and mark of flows judged
+ * by it. No verdicts, though nft has maps of those: with each new one the kernel validates all others again, so an
+ * activation would cost more with each actor (30 us more at 1,000).
+ */
 extern const struct nf_set gateway_egress, gateway_current, gateway_judged;
 /* Inbound: outer address, protocol and port; outer addresses with all ports open. */
 extern const struct nf_set gateway_open4, gateway_open6, gateway_open_all4, gateway_open_all6;
@@ -38,6 +42,9 @@ extern const struct nf_set gateway_actors, gateway_ports, gateway_idle;
 
 /* Firewall mark while a packet is on its way to being refused: enum an_reason above this. */
 #define GATEWAY_REASON 0x100
+
+/* Firewall mark while a packet is on its way to its egress set: enum an_egress above this. */
+#define GATEWAY_EGRESS 0x200
 
 /* Mark of flows judged by the first policy of a slot. */
 #define GATEWAY_FIRST_POLICY 1

@@ -18,6 +18,7 @@ MAP(ports4, T(PROTO, PORT), T(V4, PORT));
 MAP(ports6, T(PROTO, PORT), T(V6, PORT));
 MAP(at4, T(V4, PROTO, PORT), T(V4, PORT));
 MAP(at6, T(V6, PROTO, PORT), T(V6, PORT));
+SET(at_ports, T(PROTO, PORT, NF_TYPE_MARK));
 MAP(all4, T(PROTO), T(V4));
 MAP(all6, T(PROTO), T(V6));
 SET(own, T(PROTO, PORT));
@@ -38,7 +39,7 @@ static void add_sets(struct nf_model *m)
 	const struct nf_set *const sets[] = {
 		&worker_ports4, &worker_ports6, &worker_at4,	&worker_at6,	    &worker_all4,	&worker_all6,
 		&worker_own,	&worker_mapped, &worker_dns4,	&worker_mapped_at4, &worker_mapped_at6, &worker_dns6,
-		&worker_resolver4, &worker_resolver6,
+		&worker_resolver4, &worker_resolver6, &worker_at_ports,
 	};
 
 	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)

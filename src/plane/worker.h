@@ -25,6 +25,8 @@
 extern const struct nf_set worker_ports4, worker_ports6;
 /* Ports of one address: address, protocol, port : outer address, port at the actor. */
 extern const struct nf_set worker_at4, worker_at6;
+/* Which of those there are, for look-ups without an address: protocol, port, slot. No rule reads it. */
+extern const struct nf_set worker_at_ports;
 /* All other ports, by protocol : outer address. Ports the worker's own sockets hold. */
 extern const struct nf_set worker_all4, worker_all6, worker_own;
 /* What is mapped: protocol and port; address, protocol and port. */

@@ -279,18 +279,26 @@ static void link_begin_change(struct msg *m, void *buf, uint32_t index, unsigned
 	}
 }
 
-void link_build_up(struct msg *m, uint32_t index, uint32_t mtu, bool bare)
+static void link_begin_set(struct msg *m, uint32_t index, uint32_t flags)
 {
 	struct ifinfomsg *header = msg_begin(m, RTM_SETLINK, 0, sizeof(*header));
 
 	if (header) {
 		header->ifi_index = (int)index;
-		header->ifi_flags = header->ifi_change = IFF_UP;
+		header->ifi_flags = header->ifi_change = flags;
 	}
+}
+
+void link_build_up(struct msg *m, uint32_t index, uint32_t mtu)
+{
+	link_begin_set(m, index, IFF_UP);
 	if (mtu)
 		msg_put_u32(m, IFLA_MTU, mtu);
-	if (!bare)
-		return;
+}
+
+void link_build_bare(struct msg *m, uint32_t index)
+{
+	link_begin_set(m, index, 0);
 	msg_nest(m, IFLA_AF_SPEC);
 	msg_nest(m, AF_INET6);
 	msg_put_u8(m, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);

@@ -63,12 +63,13 @@ int link_get(struct nl_sock *rtnl, const char *name, struct link *ret_link, stru
 /** link_dump() - all. @cb returns 0 to go on. @stats: fill in the counters too. */
 typedef int link_cb(const struct link *link, void *data);
 int link_dump(struct nl_sock *rtnl, bool stats, link_cb *cb, void *data, struct an_error *err);
+/** link_build_up() - append a request that sets a link up, with @mtu where that is not 0. */
+void link_build_up(struct msg *m, uint32_t index, uint32_t mtu);
 /**
- * link_build_up() - append a request that sets a link up
- * @mtu:  bytes; 0: as it is
- * @bare: no IPv6 address of the kernel's own making (IN6_ADDR_GEN_MODE_NONE), so no solicitations either
+ * link_build_bare() - append a request for a link that is to have no IPv6 address of the kernel's own making
+ * (IN6_ADDR_GEN_MODE_NONE), and so sends no solicitations. Before it is up: a request of both is too late.
  */
-void link_build_up(struct msg *m, uint32_t index, uint32_t mtu, bool bare);
+void link_build_bare(struct msg *m, uint32_t index);
 /** link_set_up() - up, with @mtu where that is not 0. */
 int link_set_up(struct nl_sock *rtnl, uint32_t index, uint32_t mtu, struct an_error *err);
 int link_set_mtu(struct nl_sock *rtnl, uint32_t index, uint32_t mtu, struct an_error *err);

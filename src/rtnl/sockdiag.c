@@ -105,7 +105,9 @@ static int sockdiag_read_cb(const struct nlmsghdr *nlh, void *data)
 	return reader->cb(&socket, reader->data);
 }
 
-/* What sockdiag_find() found. */
+#define SOCKDIAG_REQUEST 96 /* bytes of one request, with room to spare */
+
+/* What sockdiag_find_any() found last. */
 struct sockdiag_found {
 	struct sockdiag socket;
 	bool any;
@@ -120,25 +122,22 @@ static int sockdiag_found_cb(const struct sockdiag *socket, void *data)
 	return 0;
 }
 
-int sockdiag_find(struct nl_sock *diag, uint8_t protocol, const struct addr *addr, uint16_t port,
-		  struct sockdiag *ret_socket, struct an_error *err)
+int sockdiag_find_any(struct nl_sock *diag, uint8_t protocol, const struct sockdiag_place *places, size_t n,
+		      struct sockdiag *ret_socket, struct an_error *err)
 {
-	_Alignas(4) char buf[REQUEST_BUF];
+	_Alignas(4) char buf[SOCKDIAG_MANY * SOCKDIAG_REQUEST];
 	struct sockdiag_found found = { 0 };
 	struct sockdiag_reader reader = { sockdiag_found_cb, &found, protocol };
 	struct an_error refusal = { 0 };
-	char text[ADDR_TEXT];
 	struct msg m;
 	int r;
 
 	msg_init(&m, buf, sizeof(buf));
-	sockdiag_build(&m, protocol, addr, port);
-	r = nl_call(diag, &m, sockdiag_read_cb, &reader, NULL, &refusal);
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0) {
-		error_object(&refusal, "socket of %s port %u/%s", addr_format_host(addr, text), port,
-			     protocol == IPPROTO_TCP ? "tcp" : "udp");
+	for (size_t i = 0; i < n; i++)
+		sockdiag_build(&m, protocol, &places[i].addr, places[i].port);
+	r = n > 0 ? nl_call(diag, &m, sockdiag_read_cb, &reader, NULL, &refusal) : 0;
+	if (r < 0 && r != -ENOENT) { /* which is said of each that there is none for */
+		error_object(&refusal, "sockets of %zu %s ports", n, protocol == IPPROTO_TCP ? "tcp" : "udp");
 		error_context(&refusal, "look up");
 		if (err)
 			*err = refusal;
@@ -148,6 +147,14 @@ int sockdiag_find(struct nl_sock *diag, uint8_t protocol, const struct addr *add
 		return 0;
 	*ret_socket = found.socket;
 	return 1;
+}
+
+int sockdiag_find(struct nl_sock *diag, uint8_t protocol, const struct addr *addr, uint16_t port,
+		  struct sockdiag *ret_socket, struct an_error *err)
+{
+	const struct sockdiag_place place = { *addr, port };
+
+	return sockdiag_find_any(diag, protocol, &place, 1, ret_socket, err);
 }
 
 int sockdiag_dump(struct nl_sock *diag, sockdiag_cb *cb, void *data, struct an_error *err)

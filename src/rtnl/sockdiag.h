@@ -41,6 +41,19 @@ int sockdiag_find(struct nl_sock *diag, uint8_t protocol, const struct addr *add
 		  struct sockdiag *ret_socket, struct an_error *err);
 
 /**
+ * sockdiag_find_any() - the same for several destinations of one protocol, in one system call
+ * @places: [@n], at most SOCKDIAG_MANY
+ * Return: 1 with one of the sockets found in @ret_socket, 0 if there is none, or a negative errno.
+ */
+#define SOCKDIAG_MANY 64
+struct sockdiag_place {
+	struct addr addr;
+	uint16_t port;
+};
+int sockdiag_find_any(struct nl_sock *diag, uint8_t protocol, const struct sockdiag_place *places, size_t n,
+		      struct sockdiag *ret_socket, struct an_error *err);
+
+/**
  * sockdiag_dump() - all listening TCP and all unconnected UDP sockets of both families
  * Return: 0 or a negative errno: ENOENT with the remedy where the kernel lacks the handlers.
  */

@@ -89,8 +89,9 @@ static void keeper_follow(struct relay *relay)
 }
 
 /* The keeper's life. */
-static void keeper_main(keeper_work *work, void *data, void *answer, size_t size, int answer_fd)
+static void keeper_main(const struct keeper_spec *spec, int answer_fd)
 {
+	struct an_error err = { 0 };
 	struct relay relay;
 	bool stay;
 
@@ -99,11 +100,14 @@ static void keeper_main(keeper_work *work, void *data, void *answer, size_t size
 	prctl(PR_SET_NAME, KEEPER_NAME);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	relay_init(&relay);
-	stay = work(&relay, answer_fd, answer, data);
-	/* Less than a pipe holds: whole or not at all. Without a reader the command was ended just now; what it
+	stay = spec->work(&relay, answer_fd, spec->answer, spec->data);
+	/* Both fit into an empty pipe, so they don't wait. Without a reader the command was ended just now; what it
 	 * started is there to be found. */
-	if (write(answer_fd, answer, size) < 0)
+	if (write(answer_fd, spec->answer, spec->size) < 0)
 		stay = true;
+	spec->after(spec->data, &err);
+	if (write(answer_fd, &err, sizeof(err)) < 0)
+		err.kind = 0;
 	if (!stay)
 		_exit(0);
 	keeper_detach(&relay);
@@ -111,13 +115,13 @@ static void keeper_main(keeper_work *work, void *data, void *answer, size_t size
 	_exit(0);
 }
 
-/* Read the answer. Return: 0, or a negative errno: EPIPE: there is none. */
-static int keeper_answer(int fd, void *answer, size_t size)
+/* Read one of its two messages. Return: 0, or a negative errno: EPIPE: there is none. */
+static int keeper_read(int fd, void *message, size_t size)
 {
 	size_t len = 0;
 
 	while (len < size) {
-		ssize_t n = read(fd, (char *)answer + len, size - len);
+		ssize_t n = read(fd, (char *)message + len, size - len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -128,7 +132,7 @@ static int keeper_answer(int fd, void *answer, size_t size)
 	return 0;
 }
 
-int keeper_start(keeper_work *work, void *data, void *answer, size_t size, struct an_error *err)
+int keeper_start(const struct keeper_spec *spec, struct an_error *err)
 {
 	_cleanup_fd_ int in = -1, out = -1;
 	int ends[2], r;
@@ -142,14 +146,26 @@ int keeper_start(keeper_work *work, void *data, void *answer, size_t size, struc
 	if (pid < 0)
 		return error_errno(err, AN_FAILED, errno, "sandbox", "start its keeper");
 	if (pid == 0) {
-		fd_close(take_fd(&in));
-		keeper_main(work, data, answer, size, out);
+		in = fd_close(in);
+		keeper_main(spec, out);
 	}
-	out = fd_close(take_fd(&out));
-	r = keeper_answer(in, answer, size);
+	out = fd_close(out);
+	r = keeper_read(in, spec->answer, spec->size);
 	if (r < 0) {
 		waitpid(pid, NULL, 0);
 		return error_errno(err, AN_FAILED, -r, "sandbox", "its keeper ended without an answer");
 	}
-	return 0;
+	return take_fd(&in);
+}
+
+int keeper_settle(int fd, struct an_error *ret_err)
+{
+	struct an_error err;
+	int r = keeper_read(fd, &err, sizeof(err));
+
+	fd_close(fd);
+	if (r < 0 || err.kind == 0)
+		return 0;
+	*ret_err = err;
+	return -1;
 }
