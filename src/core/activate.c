@@ -119,8 +119,54 @@ static int refused_port(struct an_worker *w, const struct actor *a, int r, struc
 }
 
 /*
+ * Take all of an actor out of one table again, in one transaction: where it was never in, that is refused and changes
+ * nothing, so it may be done after a failure of which it is not known whether the kernel did it.
+ */
+static int take_back(struct an_worker *w, const struct actor *a, enum elements_table table, bool to_idle)
+{
+	struct elements e = { .n = 0 }, idle = { .n = 0 };
+	int r;
+
+	elements_actor(&e, &w->plane, a);
+	elements_ports(&e, &w->plane, a);
+	for (size_t i = 0; !e.err && i < e.n; i++) {
+		if (e.list[i].table == table)
+			bind_del(w, &e.list[i]);
+	}
+	if (to_idle)
+		elements_idle(&idle, a->n);
+	bind_add_all(w, &idle, true);
+	r = e.err || idle.err ? -ENOMEM : bind_commit(w, table, NULL, NULL);
+	bind_forget(w);
+	elements_fini(&e);
+	elements_fini(&idle);
+	return r;
+}
+
+/* A slot whose actor was taken back waits again if the kernel says so, else it goes. Nothing has run in it. */
+static void give_back(struct an_worker *w, uint32_t n)
+{
+	struct nf_elem key = { .key_len = 0 }, elem;
+	int idle;
+
+	elem_key_u32(&key, n);
+	idle = bind_get(w, ELEMENTS_GATEWAY, &gateway_idle, &key, &elem, NULL);
+	if (idle == 1)
+		numbers_push(&w->idle, &w->n_idle, &w->size_idle, n);
+	if (idle == 0 && slot_drop(w, n, NULL) < 0)
+		numbers_push(&w->released, &w->n_released, &w->size_released, n);
+}
+
+static void withdraw(struct an_worker *w, const struct actor *a, bool to_idle)
+{
+	if (take_back(w, a, ELEMENTS_GATEWAY, to_idle) < 0 && take_back(w, a, ELEMENTS_GATEWAY, false) < 0)
+		actor_take_out(w, a, ELEMENTS_GATEWAY);
+	give_back(w, a->n);
+}
+
+/*
  * Put it in. Return: 0; 1 if another try with another slot may do; or a negative errno. Whenever it is not 0, nothing
- * of the actor is there, and the slot is idle as before, or to be dropped.
+ * of the actor is there, and the slot is idle as before, or dropped.
  */
 static int put_in(struct an_worker *w, const struct actor *a, bool from_idle, struct an_error *err)
 {
@@ -128,21 +174,36 @@ static int put_in(struct an_worker *w, const struct actor *a, bool from_idle, st
 	int r = queue(w, a, from_idle);
 
 	if (r < 0)
-		error_set(err, AN_FAILED, -r, "actor", "out of memory");
+		error_set(err, AN_FAILED, -r, "actor", "%s", strerror(-r));
 	else
 		r = bind_commit(w, ELEMENTS_GATEWAY, set, err);
 	if (r < 0) {
 		bind_forget(w);
-		if (!from_idle)
-			numbers_push(&w->released, &w->n_released, &w->size_released, a->n);
-		return r == -ENOENT && strcmp(set, gateway_idle.name) == 0 ? 1 : r;
+		if (r == -ENOENT && strcmp(set, gateway_idle.name) == 0)
+			return 1;
+		take_back(w, a, ELEMENTS_GATEWAY, from_idle);
+		give_back(w, a->n);
+		return r;
 	}
 	r = bind_commit(w, ELEMENTS_WORKER, set, err);
 	if (r == 0)
 		return 0;
-	actor_take_out(w, a, ELEMENTS_GATEWAY);
-	numbers_push(&w->released, &w->n_released, &w->size_released, a->n);
+	if (r != -EEXIST) /* else the kernel found another's port there, and did nothing */
+		take_back(w, a, ELEMENTS_WORKER, false);
+	withdraw(w, a, from_idle);
 	return refused_port(w, a, r, err);
+}
+
+/* Once the slot is the actor's: as long as it is only believed to be idle, it may be in use by another one. */
+static int shield(struct an_worker *w, const struct actor *a, bool from_idle, struct an_error *err)
+{
+	int r = slot_shield(w, a->n, err);
+
+	if (r == 0)
+		return 0;
+	take_back(w, a, ELEMENTS_WORKER, false);
+	withdraw(w, a, from_idle && slot_unshield(w, a->n, NULL) == 0);
+	return r;
 }
 
 static int take_slot(struct an_worker *w, struct actor *a, struct an_error *err)
@@ -153,13 +214,30 @@ static int take_slot(struct an_worker *w, struct actor *a, struct an_error *err)
 		from = pool_take(w, &a->n, err);
 		if (from < 0)
 			return from;
-		r = a->flags & AN_ACTOR_SANDBOXED ? slot_shield(w, a->n, err) : 0;
-		if (r < 0 && from == 2)
-			numbers_push(&w->released, &w->n_released, &w->size_released, a->n);
-		if (r == 0)
-			r = put_in(w, a, from == 1, err);
+		r = put_in(w, a, from == 1, err);
 	} while (r == 1);
-	return r;
+	return r == 0 && a->flags & AN_ACTOR_SANDBOXED ? shield(w, a, from == 1, err) : r;
+}
+
+/* Who activated it may have been killed before its ports were in the worker's table: what is there already stays. */
+static int again(struct an_worker *w, const struct actor *a, struct an_error *err)
+{
+	struct elements ports = { .n = 0 };
+	int r;
+
+	elements_ports(&ports, &w->plane, a);
+	for (size_t i = 0; !ports.err && i < ports.n; i++) {
+		if (ports.list[i].table == ELEMENTS_WORKER)
+			bind_add(w, &ports.list[i], false);
+	}
+	if (ports.err)
+		r = error_set(err, AN_FAILED, ENOMEM, "actor", "%s", strerror(ENOMEM));
+	else
+		r = bind_commit(w, ELEMENTS_WORKER, NULL, err);
+	elements_fini(&ports);
+	if (r == 0 && a->flags & AN_ACTOR_SANDBOXED)
+		r = slot_shield(w, a->n, err);
+	return r == 0 ? slot_dress(w, a->n, err) : r;
 }
 
 /* Without ports nothing is put into the worker's table, so it would not be noticed that it is gone. */
@@ -184,7 +262,7 @@ static int activate(struct an_worker *w, struct actor *a, struct an_error *err)
 		if (!same_settings(&there, a))
 			return exists_differently(&there, err);
 		*a = there;
-		return slot_dress(w, a->n, err);
+		return again(w, a, err);
 	}
 	if (r < 0)
 		return r;

@@ -8,9 +8,7 @@
 #include "rtnl/link.h"
 #include "rtnl/neigh.h"
 #include "rtnl/route.h"
-#include "rtnl/rule.h"
 #include <errno.h>
-#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +106,8 @@ static int set_all(struct an_worker *w, struct an_error *err)
 
 	if (r == 0)
 		r = set("ipv4", LAYOUT_WORKER_LINK, "forwarding", 1, err);
+	if (r == 0) /* the gateway vouches for sources: no look-up of each */
+		r = set("ipv4", LAYOUT_WORKER_LINK, "accept_local", 1, err);
 	if (r == 0 && w->plane.ipv6) {
 		r = set("ipv6", LAYOUT_WORKER_LINK, "addr_gen_mode", 1, err);
 		if (r == 0)
@@ -132,17 +132,9 @@ static int set_sysctls(struct an_worker *w, struct an_error *err)
 	return r;
 }
 
-static struct rule seal_rule(uint8_t family)
-{
-	return (struct rule){ .family = family, .priority = LAYOUT_SEAL_PRIORITY, .iif = LAYOUT_WORKER_LINK,
-			      .tos = LAYOUT_DSFIELD, .action = FR_ACT_BLACKHOLE };
-}
-
-/* The seal's rule first: before there is a way for packets, there is what stops those our table has not seen. */
 static int make_family(struct an_worker *w, uint8_t family, struct an_error *err)
 {
 	const struct addr own = layout_link_worker(&w->plane, family), gateway = layout_link_gateway(&w->plane, family);
-	const struct rule seal = seal_rule(family);
 	struct nl_sock *rtnl = &WORKER_SIDE(w)->rtnl;
 	struct route route = {
 		.dst = family == AF_INET ? w->plane.range : w->plane.range6,
@@ -150,10 +142,8 @@ static int make_family(struct an_worker *w, uint8_t family, struct an_error *err
 		.index = w->worker_index,
 		.table = RT_TABLE_MAIN,
 	};
-	int r = rule_add(rtnl, &seal, err);
+	int r = address_add(rtnl, w->worker_index, &own, 0, err);
 
-	if (r >= 0)
-		r = address_add(rtnl, w->worker_index, &own, 0, err);
 	if (r >= 0)
 		r = neigh_set(rtnl, w->worker_index, &gateway, layout_mac_up, err);
 	if (r >= 0)
@@ -209,22 +199,8 @@ static int put_back_sysctls(struct an_worker *w, struct an_error *err)
 
 int attach_undo(struct an_worker *w, struct an_error *err)
 {
-	const uint8_t families[] = { AF_INET, AF_INET6 };
-	int first = 0, found = 0, r;
+	int sysctls = w->record.uplink[0] ? put_back_sysctls(w, err) : 0;
+	int link = link_del(&WORKER_SIDE(w)->rtnl, LAYOUT_WORKER_LINK, sysctls < 0 ? NULL : err);
 
-	if (w->record.uplink[0])
-		first = put_back_sysctls(w, err);
-	for (size_t i = 0; i < sizeof(families); i++) {
-		const struct rule seal = seal_rule(families[i]);
-
-		r = rule_del(&WORKER_SIDE(w)->rtnl, &seal, first ? NULL : err);
-		found |= r > 0;
-		if (r < 0 && r != -EAFNOSUPPORT && first == 0)
-			first = r;
-	}
-	r = link_del(&WORKER_SIDE(w)->rtnl, LAYOUT_WORKER_LINK, first ? NULL : err);
-	found |= r > 0;
-	if (r < 0 && first == 0)
-		first = r;
-	return first ? first : found;
+	return sysctls < 0 ? sysctls : link;
 }

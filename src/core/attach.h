@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The worker's side of the link to the gateway: addresses, one route and one routing rule a family, forwarding. */
+/* The worker's side of the link to the gateway: addresses, one route a family, forwarding. */
 #ifndef CORE_ATTACH_H
 #define CORE_ATTACH_H
 
@@ -10,7 +10,7 @@ int attach_look(struct an_worker *w, struct record_found *ret_found, struct an_e
 /** attach_make() - everything but the tables. The link is there and down; the record is in w->record. */
 int attach_make(struct an_worker *w, struct an_error *err);
 /**
- * attach_undo() - put back what attach_make() changed: rules, sysctls; then the link, which takes the rest
+ * attach_undo() - put back what attach_make() changed: sysctls; then the link, which takes the rest
  * Works on what is half there. Return: 1 if anything was there, 0, or the first negative errno, after having tried all.
  */
 int attach_undo(struct an_worker *w, struct an_error *err);

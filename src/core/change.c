@@ -15,25 +15,27 @@ static void gather(const struct an_worker *w, const struct actor *a, struct elem
 	elements_ports(e, &w->plane, a); /* sorts the whole list */
 }
 
-/* What is queued for the worker's table can fail after the gateway's has changed: then that one is changed back. */
+/*
+ * Where one fails, what was done is changed back. The failed one too, since the answer may be what was lost: where the
+ * table was not changed, that is refused as a whole. But not where the kernel found another's port in the way.
+ */
 static int commit(struct an_worker *w, const struct elements *now, const struct elements *wanted, struct an_error *err)
 {
-	int r;
+	int worker = 0, gateway;
 
 	bind_change(w, now, wanted);
-	r = bind_commit(w, ELEMENTS_GATEWAY, NULL, err);
-	if (r < 0) {
-		bind_forget(w);
-		return r;
-	}
-	r = bind_commit(w, ELEMENTS_WORKER, NULL, err);
-	if (r < 0) {
-		bind_forget(w);
-		bind_change(w, wanted, now);
-		bind_commit(w, ELEMENTS_GATEWAY, NULL, NULL);
-		bind_forget(w);
-	}
-	return r;
+	gateway = bind_commit(w, ELEMENTS_GATEWAY, NULL, err);
+	if (gateway == 0)
+		worker = bind_commit(w, ELEMENTS_WORKER, NULL, err);
+	if (gateway == 0 && worker == 0)
+		return 0;
+	bind_forget(w);
+	bind_change(w, wanted, now);
+	bind_commit(w, ELEMENTS_GATEWAY, NULL, NULL);
+	if (worker < 0 && worker != -EEXIST)
+		bind_commit(w, ELEMENTS_WORKER, NULL, NULL);
+	bind_forget(w);
+	return gateway < 0 ? gateway : worker;
 }
 
 static int change(struct an_worker *w, const struct actor *there, const struct actor *wanted, struct an_error *err)
@@ -43,7 +45,7 @@ static int change(struct an_worker *w, const struct actor *there, const struct a
 
 	gather(w, there, &before);
 	gather(w, wanted, &after);
-	r = before.err ? before.err : after.err;
+	r = before.err || after.err ? error_set(err, AN_FAILED, ENOMEM, there->name, "%s", strerror(ENOMEM)) : 0;
 	if (r == 0)
 		r = commit(w, &before, &after, err);
 	elements_fini(&before);
@@ -70,8 +72,8 @@ static int set_ports(struct an_worker *w, const char *name, const struct an_port
 	wanted.n_ports = n_ports;
 	if (n_ports)
 		memcpy(wanted.ports, ports, n_ports * sizeof(*ports));
-	if (same_ports(&there, &wanted))
-		return 0;
+	if (same_ports(&there, &wanted)) /* who changed them may have been killed in the middle */
+		return tables_agree(w, err);
 	r = ports_free(w, &wanted, err);
 	if (r == 0)
 		r = change(w, &there, &wanted, err);

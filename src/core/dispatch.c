@@ -114,7 +114,7 @@ static int refill(struct an_worker *w, uint64_t deadline, struct an_error *err)
 int an_worker_dispatch(struct an_worker *worker, unsigned int budget_us, struct an_error *err)
 {
 	const uint64_t deadline = budget_us ? clock_us() + budget_us : 0;
-	int r = 0;
+	int r = worker_current(worker, err);
 
 	while (r == 0 && (worker->n_named > 0 || worker->n_released > 0)) {
 		if (deadline && clock_us() > deadline)
@@ -129,7 +129,9 @@ int an_worker_dispatch(struct an_worker *worker, unsigned int budget_us, struct 
 	}
 	if (r == 0 && worker->n_idle < worker->record.idle_target)
 		r = refill(worker, deadline, err);
-	if (r >= 0)
+	if (r > 0)
 		worker_wake(worker);
+	else if (r == 0) /* also where the pool is short, since the limit is reached: the next release wakes us */
+		worker_rest(worker);
 	return r;
 }

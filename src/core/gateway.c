@@ -11,13 +11,18 @@
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <string.h>
+
+#define LO_INDEX 1 /* of the loopback device, in every namespace */
 
 /* Before any link exists: a new namespace, or each new link, inherits what the host has chosen. */
 static const char *const sysctls[][2] = {
 	/* the reverse look-up of an outer address meets the blackhole: any filter would stop all traffic */
 	{ "ipv4/conf/all/rp_filter", "0" },
 	{ "ipv4/conf/default/rp_filter", "0" },
+	/* and nobody sends from an address of ours: sources are rewritten before, so none need be looked up */
+	{ "ipv4/conf/all/accept_local", "1" },
 	{ "ipv4/conf/all/accept_source_route", "0" },
 	{ "ipv4/conf/default/accept_source_route", "0" },
 	{ "ipv4/conf/all/send_redirects", "0" },
@@ -28,12 +33,16 @@ static const char *const sysctls[][2] = {
 	{ "ipv4/conf/default/forwarding", "1" },
 	/* every denial is told at once, however many there are */
 	{ "ipv4/icmp_ratelimit", "0" },
+	{ "ipv4/icmp_msgs_per_sec", "1000000" },
+	{ "ipv4/icmp_msgs_burst", "100000" },
 	{ "ipv6/icmp/ratelimit", "0" },
 	/* an actor's fragments that never become whole */
 	{ "ipv4/ipfrag_time", "2" },
 	{ "ipv4/ipfrag_high_thresh", "67108864" },
 	{ "ipv6/ip6frag_time", "2" },
 	{ "ipv6/ip6frag_high_thresh", "67108864" },
+	{ "netfilter/nf_conntrack_frag6_timeout", "2" },
+	{ "netfilter/nf_conntrack_frag6_high_thresh", "67108864" },
 	{ "ipv6/conf/all/disable_ipv6", "0" },
 	{ "ipv6/conf/default/disable_ipv6", "0" },
 	{ "ipv6/conf/all/accept_dad", "0" },
@@ -154,6 +163,24 @@ static int furnish(struct an_worker *w, struct an_error *err)
 		r = route_family(w, up, AF_INET6, err);
 	if (r == 0)
 		r = link_set_alias(&GATEWAY_SIDE(w)->rtnl, up, record_gateway_format(&w->plane, record), err);
+	if (r == 0)
+		r = link_set_alias(&GATEWAY_SIDE(w)->rtnl, LO_INDEX, record_worker_format(&w->record, record), err);
+	return r;
+}
+
+int gateway_recall(struct an_worker *w, struct record_worker *ret_record)
+{
+	struct side side = { .netns_fd = -1, .rtnl = NL_SOCK_CLOSED, .nf = NL_SOCK_CLOSED };
+	char name[LAYOUT_NETNS_NAME];
+	struct link lo;
+	int fd = netns_open(layout_gateway_netns(&w->plane, name), NULL);
+	int r = fd < 0 ? fd : side_open(&side, fd, NULL);
+
+	if (r == 0)
+		r = link_get(&side.rtnl, "lo", &lo, NULL);
+	if (r == 0)
+		r = record_worker_parse(lo.alias, ret_record, NULL);
+	side_close(&side);
 	return r;
 }
 
@@ -170,6 +197,26 @@ int gateway_make(struct an_worker *w, struct an_error *err)
 		r = furnish(w, err);
 	if (r < 0)
 		error_context(err, "make gateway namespace %s", name);
+	return r;
+}
+
+int gateway_mend(struct an_worker *w, struct an_error *err)
+{
+	struct link up;
+	int r = link_get(&GATEWAY_SIDE(w)->rtnl, LAYOUT_UP_LINK, &up, err);
+
+	if (r == 0 && !(up.flags & IFF_UP))
+		r = link_set_up(&GATEWAY_SIDE(w)->rtnl, up.index, 0, err);
+	if (r == 0)
+		r = set_sysctls(GATEWAY_SIDE(w)->netns_fd, err);
+	if (r == 0)
+		r = rule_family(w, AF_INET, err);
+	if (r == 0)
+		r = rule_family(w, AF_INET6, err);
+	if (r == 0)
+		r = route_family(w, up.index, AF_INET, err);
+	if (r == 0 && w->plane.ipv6)
+		r = route_family(w, up.index, AF_INET6, err);
 	return r;
 }
 

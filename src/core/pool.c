@@ -103,12 +103,13 @@ static int make_one(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
 	return error_remedy(err, "release actors, or actornet down and up with a larger --range");
 }
 
+/* From the last one on to one that is gone: those before it went with an earlier call. The rest is dispatch's to do. */
 int pool_reap(struct an_worker *w, struct an_error *err)
 {
-	int r = 0;
+	int r = 1;
 
-	while (r >= 0 && w->n_released > 0)
-		r = slot_drop(w, w->released[--w->n_released], err);
+	for (size_t i = w->n_released; r > 0 && i > 0; i--)
+		r = slot_drop(w, w->released[i - 1], err);
 	return r < 0 ? r : 0;
 }
 
@@ -194,9 +195,17 @@ int pool_take(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
 		r = check_max(w, err);
 	if (r == 0)
 		r = make_one(w, ret_n, err);
-	if (r == 0)
-		r = slot_settle(w, *ret_n, err);
+	if (r < 0)
+		return r;
+	r = slot_settle(w, *ret_n, err);
+	if (r < 0)
+		slot_drop(w, *ret_n, NULL);
 	return r < 0 ? r : 2;
+}
+
+static int no_memory(struct an_error *err)
+{
+	return error_set(err, AN_FAILED, ENOMEM, "slots", "%s", strerror(ENOMEM));
 }
 
 static int enlist(struct an_worker *w, uint32_t n, struct an_error *err)
@@ -206,10 +215,10 @@ static int enlist(struct an_worker *w, uint32_t n, struct an_error *err)
 
 	elements_idle(&e, n);
 	bind_add_all(w, &e, false);
-	r = e.err ? e.err : bind_commit(w, ELEMENTS_GATEWAY, NULL, err);
+	r = e.err ? no_memory(err) : bind_commit(w, ELEMENTS_GATEWAY, NULL, err);
 	elements_fini(&e);
-	if (r == 0)
-		r = numbers_push(&w->idle, &w->n_idle, &w->size_idle, n);
+	if (r == 0 && numbers_push(&w->idle, &w->n_idle, &w->size_idle, n) < 0)
+		r = no_memory(err);
 	return r;
 }
 
@@ -229,42 +238,56 @@ int pool_fill(struct an_worker *w, uint64_t deadline_us, struct an_error *err)
 		if (r == 0) {
 			slots++;
 			r = enlist(w, n, err);
-			if (r < 0)
-				slot_drop(w, n, NULL);
+			if (r < 0) /* it may be in the set: the answer can be what was lost */
+				pool_drop(w, n);
 		}
 	}
 	return r;
 }
 
-static int delist(struct an_worker *w, uint32_t n, struct an_error *err)
+/* Take idle slots out of the set in one transaction, or put them in again. */
+static int list_all(struct an_worker *w, const uint32_t *list, size_t n, bool in, struct an_error *err)
 {
 	struct elements e = { .n = 0 };
 	int r;
 
-	elements_idle(&e, n);
-	bind_del_all(w, &e);
-	r = e.err ? e.err : bind_commit(w, ELEMENTS_GATEWAY, NULL, err);
+	for (size_t i = 0; i < n; i++)
+		elements_idle(&e, list[i]);
+	if (!e.err && in)
+		bind_add_all(w, &e, true);
+	else if (!e.err)
+		bind_del_all(w, &e);
+	r = e.err ? no_memory(err) : bind_commit(w, ELEMENTS_GATEWAY, NULL, err);
 	elements_fini(&e);
 	return r;
 }
 
 int pool_trim(struct an_worker *w, struct an_error *err)
 {
+	const uint32_t *surplus;
+	size_t n;
 	int r = pool_look(w, err);
 
-	while (r == 0 && w->n_idle > w->record.idle_target) {
-		uint32_t n = w->idle[--w->n_idle];
-
-		r = delist(w, n, err);
-		if (r == 0)
-			r = slot_drop(w, n, err);
-		r = r < 0 ? r : 0;
+	if (r < 0 || w->n_idle <= w->record.idle_target)
+		return r;
+	n = w->n_idle - w->record.idle_target;
+	surplus = w->idle + w->record.idle_target;
+	r = list_all(w, surplus, n, false, err);
+	if (r < 0) { /* refused as a whole where they are in the set: the answer can be what was lost */
+		list_all(w, surplus, n, true, NULL);
+		return r;
 	}
-	return r;
+	for (size_t i = 0; i < n; i++) {
+		/* tried twice: the caller may close the handle without dispatch */
+		if (slot_drop(w, surplus[i], NULL) < 0 && slot_drop(w, surplus[i], NULL) < 0)
+			numbers_push(&w->released, &w->n_released, &w->size_released, surplus[i]);
+	}
+	w->n_idle = w->record.idle_target;
+	return (int)n;
 }
 
 void pool_drop(struct an_worker *w, uint32_t n)
 {
-	delist(w, n, NULL); /* refused if it is not in the set, which is as good */
+	list_all(w, &n, 1, false, NULL); /* refused if it is not in the set, which is as good */
 	slot_drop(w, n, NULL);
 }

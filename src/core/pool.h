@@ -22,7 +22,7 @@ int pool_fill(struct an_worker *w, uint64_t deadline_us, struct an_error *err);
 int pool_reap(struct an_worker *w, struct an_error *err);
 /** pool_sweep() - drop slots that are neither idle nor an actor's: someone was killed at the wrong moment. Return: how many, or a negative errno. */
 int pool_sweep(struct an_worker *w, struct an_error *err);
-/** pool_trim() - drop idle slots above the target. Return: 0 or a negative errno. */
+/** pool_trim() - drop idle slots above the target. Return: how many, or a negative errno with all of them idle as before. */
 int pool_trim(struct an_worker *w, struct an_error *err);
 /** pool_drop() - drop one slot, idle or not there. */
 void pool_drop(struct an_worker *w, uint32_t n);

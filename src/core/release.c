@@ -19,7 +19,7 @@ static int gather(const struct an_worker *w, const struct actor *a, struct eleme
 	return e->err;
 }
 
-/* One transaction each, for tables that someone has meddled with: what is missing is as good as gone. */
+/* One transaction each, for tables that someone has meddled with, or a lost answer: what is missing is as good as gone. */
 static int take_out_singly(struct an_worker *w, const struct elements *e, enum elements_table table)
 {
 	int first = 0;
@@ -46,9 +46,7 @@ int actor_take_out(struct an_worker *w, const struct actor *a, enum elements_tab
 		if (e.list[i].table == table)
 			bind_del(w, &e.list[i]);
 	}
-	if (r == 0)
-		r = bind_commit(w, table, NULL, NULL);
-	if (r == -ENOENT)
+	if (r == 0 && bind_commit(w, table, NULL, NULL) < 0)
 		r = take_out_singly(w, &e, table);
 	elements_fini(&e);
 	return r;

@@ -50,6 +50,8 @@ static int find(struct an_worker *w, const char *name, struct actor *ret_actor, 
 	int r = an_actor_name_check(name, err);
 
 	if (r == 0)
+		r = worker_current(w, err);
+	if (r == 0)
 		r = find_actor(w, name, ret_actor, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
@@ -144,8 +146,10 @@ int an_actor_list(struct an_worker *worker, an_actor_cb *cb, void *data, struct 
 {
 	struct find_all all = { .n = 0 };
 	struct listing l = { .all = &all, .w = worker };
-	int r = find_everyone(worker, &all, err);
+	int r = worker_current(worker, err);
 
+	if (r == 0)
+		r = find_everyone(worker, &all, err);
 	if (r < 0)
 		return r;
 	l.list = calloc(all.n ? all.n : 1, sizeof(*l.list));
@@ -174,7 +178,10 @@ int an_worker_info(struct an_worker *worker, struct an_worker_info *ret_info, st
 	int r = check_size(ret_info->size, sizeof(info), err);
 
 	if (r == 0)
-		r = pool_look(worker, err);
+		r = worker_current(worker, err);
+	if (r < 0)
+		return r;
+	r = pool_look(worker, err);
 	if (r == 0 || r == -ENOENT)
 		r = pool_count(worker, &info.slots, err);
 	if (r < 0)

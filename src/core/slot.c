@@ -216,7 +216,8 @@ int slot_settle(struct an_worker *w, uint32_t n, struct an_error *err)
 	return r < 0 ? r : 0;
 }
 
-int slot_shield(struct an_worker *w, uint32_t n, struct an_error *err)
+/* Bring about that the shield is there, or not. */
+static int set_shield(struct an_worker *w, uint32_t n, bool on, struct an_error *err)
 {
 	_cleanup_(cleanup_sock) struct nl_sock nf = NL_SOCK_CLOSED;
 	_cleanup_fd_ int fd = slot_open(w, n, err);
@@ -226,15 +227,28 @@ int slot_shield(struct an_worker *w, uint32_t n, struct an_error *err)
 
 	if (r == 0)
 		r = table_exists(&nf, NFPROTO_NETDEV, LAYOUT_SLOT_TABLE, err);
-	if (r != 0)
+	if (r < 0 || (r == 1) == on)
 		return r < 0 ? r : 0;
 	slotns_model(&model);
 	txn_init(&txn, NFPROTO_NETDEV, LAYOUT_SLOT_TABLE);
-	txn_model(&txn, &model);
+	if (on)
+		txn_model(&txn, &model);
+	else
+		txn_table_del(&txn);
 	r = txn_commit(&txn, &nf, NULL, err);
 	txn_fini(&txn);
 	model_fini(&model);
 	return r;
+}
+
+int slot_shield(struct an_worker *w, uint32_t n, struct an_error *err)
+{
+	return set_shield(w, n, true, err);
+}
+
+int slot_unshield(struct an_worker *w, uint32_t n, struct an_error *err)
+{
+	return set_shield(w, n, false, err);
 }
 
 /* Both sides of a slot whose namespace is there. Return: 1, 0 if its outer address is taken, or a negative errno. */

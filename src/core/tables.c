@@ -165,6 +165,50 @@ static int present(struct an_worker *w, enum elements_table table, const struct 
 	return elem_dump(&w->side[table].nf, NFPROTO_INET, LAYOUT_TABLE, set, collect, &c, err);
 }
 
+/* The worker's elements of all actors' ports, as the gateway's table knows the actors. */
+static int wanted_ports(struct an_worker *w, struct elements *wanted, struct an_error *err)
+{
+	struct find_all actors = { .n = 0 };
+	int r = find_all(w, &actors, err);
+
+	for (size_t i = 0; r == 0 && i < actors.n; i++) {
+		struct elements own = { .n = 0 };
+
+		if (actors.list[i].policy)
+			elements_ports(&own, &w->plane, &actors.list[i]);
+		for (size_t k = 0; k < own.n; k++) {
+			if (own.list[k].table == ELEMENTS_WORKER)
+				elements_copy(wanted, ELEMENTS_WORKER, own.list[k].set, &own.list[k].elem);
+		}
+		r = own.err ? own.err : wanted->err;
+		elements_fini(&own);
+		if (r < 0)
+			error_set(err, AN_FAILED, ENOMEM, "ports", "%s", strerror(ENOMEM));
+	}
+	find_all_fini(&actors);
+	return r;
+}
+
+int tables_agree(struct an_worker *w, struct an_error *err)
+{
+	const struct nf_set *const sets[] = { &worker_ports4, &worker_ports6, &worker_at4,     &worker_at6,	   &worker_at_ports,
+					      &worker_all4,   &worker_all6,   &worker_mapped, &worker_mapped_at4, &worker_mapped_at6 };
+	struct elements now = { .n = 0 }, wanted = { .n = 0 };
+	int r = wanted_ports(w, &wanted, err);
+
+	for (size_t i = 0; r == 0 && i < sizeof(sets) / sizeof(*sets); i++)
+		r = present(w, ELEMENTS_WORKER, sets[i], &now, err);
+	elements_sort(&now);
+	elements_sort(&wanted);
+	if (r == 0) {
+		bind_change(w, &now, &wanted);
+		r = bind_commit(w, ELEMENTS_WORKER, NULL, err);
+	}
+	elements_fini(&now);
+	elements_fini(&wanted);
+	return r;
+}
+
 int tables_around(struct an_worker *w, struct an_error *err)
 {
 	const struct nf_set *const gateway[] = { &gateway_local4, &gateway_local6, &gateway_resolver4, &gateway_resolver6 };

@@ -16,6 +16,12 @@ int tables_make(struct an_worker *w, const struct find_all *actors, struct an_er
 int tables_repair(struct an_worker *w, bool deep, struct an_error *err);
 /** tables_remake_worker() - make the worker's table again from the gateway's: something in it is nobody's. */
 int tables_remake_worker(struct an_worker *w, struct an_error *err);
+/**
+ * tables_agree() - bring the ports in the worker's table to what the gateway's says: of two transactions someone who was
+ * killed may have made one
+ * Return: 0 or a negative errno.
+ */
+int tables_agree(struct an_worker *w, struct an_error *err);
 /** tables_around() - bring the worker's addresses and resolvers in the tables up to date. */
 int tables_around(struct an_worker *w, struct an_error *err);
 /** tables_drop() - delete the worker's table. Return: 1, 0 if there was none, or a negative errno. */

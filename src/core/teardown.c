@@ -11,22 +11,35 @@
 #include <stdio.h>
 #include <string.h>
 
+/* struct drop - slots dropped, and the first error of those that could not be */
+struct drop {
+	uint32_t count;
+	int first;
+	struct an_error *err;
+};
+
 static int count_and_drop(const char *name, void *data)
 {
-	uint32_t *count = data;
-	int r = netns_del(name, NULL);
+	struct drop *d = data;
+	int r = netns_del(name, d->first ? NULL : d->err);
 
 	if (r > 0)
-		(*count)++;
-	return r < 0 ? r : 0;
+		d->count++;
+	if (r < 0 && !d->first)
+		d->first = r;
+	return 0;
 }
 
 static int drop_slots(struct an_worker *w, uint32_t *count, struct an_error *err)
 {
 	char prefix[LAYOUT_NETNS_NAME + 1];
+	struct drop drop = { .err = err };
+	int r;
 
 	snprintf(prefix, sizeof(prefix), LAYOUT_NETNS "%s-", w->plane.id);
-	return netns_dump(prefix, count_and_drop, count, err);
+	r = netns_dump(prefix, count_and_drop, &drop, err);
+	*count = drop.count;
+	return r < 0 ? r : drop.first;
 }
 
 /* struct outcome - of several steps that are all taken: the first error, and whether there was anything */
@@ -59,14 +72,28 @@ static int forget_flows(struct an_worker *w, struct an_error *err)
 	return r < 0 ? r : 0;
 }
 
+/* Its link goes last, and with it the record of what is to be put back: what failed is tried once more from memory. */
+static int detach(struct an_worker *w, struct an_error *err)
+{
+	struct an_error first = { .kind = 0 };
+	int r = attach_undo(w, &first);
+
+	return r < 0 ? attach_undo(w, err) : r;
+}
+
+/*
+ * Killed at any point, it must be seen that something is left, and what: so the worker's side goes first, while the
+ * link's alias still tells the sysctls as found (the gateway would take the link with it), then the gateway, without
+ * which no one takes what is left of the slots for a pool.
+ */
 int teardown(struct an_worker *w, uint32_t *ret_slots, struct an_error *err)
 {
 	struct outcome o = { .err = err };
 	uint32_t slots = 0;
 
-	note(&o, drop_slots(w, &slots, error_of(&o)));
+	note(&o, detach(w, error_of(&o)));
 	note(&o, gateway_drop(w, error_of(&o)));
-	note(&o, attach_undo(w, error_of(&o)));
+	note(&o, drop_slots(w, &slots, error_of(&o)));
 	note(&o, tables_drop(w, error_of(&o)));
 	if (w->plane.range.family) /* else nothing was read of it */
 		note(&o, forget_flows(w, error_of(&o)));
@@ -108,8 +135,10 @@ int presence_look(struct an_worker *w, struct an_error *err)
 	struct link link;
 	int r = link_get(&WORKER_SIDE(w)->rtnl, LAYOUT_WORKER_LINK, &link, err);
 
-	if (r == -ENODEV)
+	if (r == -ENODEV) {
+		gateway_recall(w, &w->record); /* else nothing is known to be put back */
 		return look_for_rest(w, err);
+	}
 	if (r < 0)
 		return r;
 	w->worker_index = link.index;
@@ -119,10 +148,9 @@ int presence_look(struct an_worker *w, struct an_error *err)
 	if (r < 0)
 		return r;
 	r = worker_load(w, &quiet);
-	if (r == -EPROTO) {
-		if (err)
-			*err = quiet;
-		return r;
-	}
-	return r < 0 ? PRESENCE_HALF : PRESENCE_WHOLE;
+	if (r == -ENOENT)
+		return PRESENCE_HALF;
+	if (r < 0 && err)
+		*err = quiet;
+	return r < 0 ? r : PRESENCE_WHOLE;
 }

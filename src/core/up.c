@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The worker as it would be, for a dry run. */
 static void describe(const struct an_worker *w, const struct preflight *pre, struct an_worker_info *info)
@@ -37,7 +38,7 @@ static void describe(const struct an_worker *w, const struct preflight *pre, str
 	info->max = pre->record.max;
 }
 
-static int build(struct an_worker *w, const struct preflight *pre, struct an_error *err)
+static int build(struct an_worker *w, const struct preflight *pre, struct an_worker_info *ret_info, struct an_error *err)
 {
 	const struct find_all nobody = { .n = 0 };
 	int r;
@@ -55,6 +56,8 @@ static int build(struct an_worker *w, const struct preflight *pre, struct an_err
 		r = tables_around(w, err); /* the link's own address is there now */
 	if (r == 0)
 		r = pool_fill(w, 0, err);
+	if (r == 0)
+		r = an_worker_info(w, ret_info, err);
 	return r;
 }
 
@@ -70,7 +73,7 @@ static int prepare(struct an_worker *w, const struct an_worker_spec *spec, struc
 		describe(w, &pre, ret_info);
 		return 0;
 	}
-	r = build(w, &pre, err);
+	r = build(w, &pre, ret_info, err);
 	if (r < 0)
 		teardown(w, NULL, NULL);
 	return r;
@@ -117,7 +120,8 @@ static int same_options(const struct an_worker *w, const struct an_worker_spec *
 }
 
 /* New numbers in the record, the pool brought to them; on failure both as before. */
-static int resize(struct an_worker *w, const struct an_worker_spec *spec, struct an_error *err)
+static int resize(struct an_worker *w, const struct an_worker_spec *spec, struct an_worker_info *ret_info,
+		  struct an_error *err)
 {
 	const struct record_worker before = w->record;
 	uint32_t made, last;
@@ -134,7 +138,14 @@ static int resize(struct an_worker *w, const struct an_worker_spec *spec, struct
 	if (r == 0)
 		r = pool_fill(w, 0, err);
 	if (r == 0)
-		return pool_trim(w, err);
+		r = an_worker_info(w, ret_info, err);
+	if (r == 0)
+		r = pool_trim(w, err);
+	if (r >= 0) {
+		ret_info->slots -= (uint32_t)r;
+		ret_info->idle = (uint32_t)w->n_idle;
+		return 0;
+	}
 	last = w->record.made;
 	w->record = before;
 	w->record.made = last;
@@ -152,6 +163,10 @@ static int adjust(struct an_worker *w, const struct an_worker_spec *spec, struct
 	if (r < 0 || spec->flags & AN_UP_DRY_RUN)
 		return r < 0 ? r : an_worker_info(w, ret_info, err);
 	r = tables_repair(w, true, err);
+	if (r == 0)
+		r = tables_agree(w, err);
+	if (r >= 0)
+		r = attach_make(w, err); /* `up` may have been killed in it, and others remove rules and routes */
 	if (r >= 0)
 		r = pool_sweep(w, err);
 	if (r < 0)
@@ -159,7 +174,7 @@ static int adjust(struct an_worker *w, const struct an_worker_spec *spec, struct
 	w->plane.n_resolvers = resolver_read(spec->resolv_conf ? spec->resolv_conf : "/etc/resolv.conf", w->plane.resolvers);
 	r = tables_around(w, err);
 	if (r == 0)
-		r = resize(w, spec, err);
+		r = resize(w, spec, ret_info, err);
 	return r;
 }
 
@@ -181,18 +196,19 @@ static int up(struct an_worker *w, const struct an_worker_spec *spec, struct an_
 static int up_locked(struct an_worker *w, const struct an_worker_spec *spec, struct an_worker_info *info,
 		     struct an_error *err)
 {
-	int lock = worker_lock(w, err), r;
 	char path[64];
+	bool fresh;
+	int lock, r;
 
+	worker_lock_path(w, path);
+	fresh = access(path, F_OK) < 0;
+	lock = worker_lock(w, err);
 	if (lock < 0)
 		return lock;
 	r = up(w, spec, info, err);
-	if (r >= 0 && !(spec->flags & AN_UP_DRY_RUN))
-		r = an_worker_info(w, info, err);
 	if (r >= 0)
 		foreign_notice(w, info->notice, sizeof(info->notice));
-	worker_lock_path(w, path);
-	if (GATEWAY_SIDE(w)->netns_fd < 0) /* nothing was made: no file of ours stays */
+	if (fresh && (r < 0 || spec->flags & AN_UP_DRY_RUN)) /* nothing was made: no file of ours stays */
 		lock_remove(lock, path);
 	else
 		lock_drop(lock);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 static int open_socket(struct nl_sock *sock, int netns_fd, int protocol, struct an_error *err)
 {
@@ -139,7 +140,8 @@ int worker_load(struct an_worker *w, struct an_error *err)
 	r = worker_load_gateway(w, err);
 	if (r == 0)
 		return load_addresses(w, err);
-	if (r != -EPROTO) {
+	/* No namespace, none any more, no link in it, no record of ours: any other error tells nothing of the worker. */
+	if (r == -ENOENT || r == -EINVAL || r == -ENODEV) {
 		error_set(err, AN_NOT_PREPARED, ENOENT, "worker", "is half prepared: its gateway namespace is gone or damaged");
 		return error_remedy(err, "actornet down, then actornet up");
 	}
@@ -158,24 +160,51 @@ void worker_lock_path(const struct an_worker *w, char buf[static 64])
 	snprintf(buf, 64, LAYOUT_RUN "/%s.lock", w->plane.id);
 }
 
+int worker_current(const struct an_worker *w, struct an_error *err)
+{
+	char name[LAYOUT_NETNS_NAME], path[NETNS_PATH];
+	struct stat own, there;
+
+	if (netns_path(layout_gateway_netns(&w->plane, name), path, err) < 0)
+		return -EINVAL;
+	if (GATEWAY_SIDE(w)->netns_fd < 0 || (fstat(GATEWAY_SIDE(w)->netns_fd, &own) == 0 && stat(path, &there) == 0 &&
+					      own.st_ino == there.st_ino && own.st_dev == there.st_dev))
+		return 0;
+	error_set(err, AN_NOT_PREPARED, ENOENT, "worker", "was taken down after this handle was opened");
+	return error_remedy(err, "actornet up, then open it again");
+}
+
 int worker_lock(const struct an_worker *w, struct an_error *err)
 {
 	char path[64];
+	int lock, r;
 
 	worker_lock_path(w, path);
-	return lock_take(path, WORKER_LOCK_MS, err);
+	lock = lock_take(path, WORKER_LOCK_MS, err);
+	r = lock < 0 ? lock : worker_current(w, err);
+	if (r < 0) {
+		lock_drop(lock);
+		return r;
+	}
+	return lock;
 }
 
+/* A full or an empty counter is what is wanted: nothing to do about an error. */
 void worker_wake(struct an_worker *w)
 {
-	bool busy = w->n_released > 0 || w->n_named > 0 || w->n_idle < w->record.idle_target;
-	uint64_t one = 1, drained;
+	uint64_t one = 1;
 
-	/* a full or an empty counter is what is wanted: nothing to do about an error */
-	if (busy)
+	if (w->n_released > 0 || w->n_named > 0 || w->n_idle < w->record.idle_target)
 		(void)!write(w->event_fd, &one, sizeof(one));
 	else
-		(void)!read(w->event_fd, &drained, sizeof(drained));
+		worker_rest(w);
+}
+
+void worker_rest(struct an_worker *w)
+{
+	uint64_t drained;
+
+	(void)!read(w->event_fd, &drained, sizeof(drained));
 }
 
 int numbers_push(uint32_t **list, size_t *n, size_t *size, uint32_t number)

@@ -58,7 +58,9 @@ int worker_load(struct an_worker *w, struct an_error *err);
 int worker_load_gateway(struct an_worker *w, struct an_error *err);
 /** worker_close_gateway() - let go of the gateway's side. */
 void worker_close_gateway(struct an_worker *w);
-/** worker_lock() - take turns with other writers. Return: descriptor for lock_drop(), or a negative errno. */
+/** worker_current() - is it still the worker that was opened? Return: 0, or -ENOENT (AN_NOT_PREPARED) after a `down`. */
+int worker_current(const struct an_worker *w, struct an_error *err);
+/** worker_lock() - take turns with other writers of a current worker. Return: descriptor for lock_drop(), or a negative errno. */
 int worker_lock(const struct an_worker *w, struct an_error *err);
 /** worker_lock_path() - of the lock file. */
 void worker_lock_path(const struct an_worker *w, char buf[static 64]);
@@ -66,6 +68,8 @@ void worker_lock_path(const struct an_worker *w, char buf[static 64]);
 int worker_save(struct an_worker *w, struct an_error *err);
 /** worker_wake() - make an_worker_fd() readable, or not. */
 void worker_wake(struct an_worker *w);
+/** worker_rest() - make it not readable: nothing can be done for the moment. */
+void worker_rest(struct an_worker *w);
 
 /** side_open() - sockets in a namespace; takes over @netns_fd. Return: 0 or a negative errno. */
 int side_open(struct side *side, int netns_fd, struct an_error *err);

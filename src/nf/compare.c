@@ -286,7 +286,7 @@ static bool chain_same(const struct compare *c, const struct nf_chain *chain, co
 
 	msg_init(&m, buf, sizeof(buf));
 	wire_begin(&m, NFT_MSG_NEWCHAIN, 0, c->m->family);
-	wire_put_chain(&m, c->m->family, chain);
+	wire_put_chain(&m, chain);
 	if (msg_finish(&m) < 0)
 		return false;
 	attr_table((const void *)buf, COMPARE_HEAD, a, NFTA_CHAIN_MAX);
@@ -406,8 +406,10 @@ static int compare_dump(struct compare *c, struct nl_sock *nf, uint16_t type, nl
 		compare_note(c, "table '%s' is missing", c->m->name);
 		return 0;
 	}
-	if (r < 0)
+	if (r < 0) {
 		error_context(err, "read table '%s'", c->m->name);
+		error_object(err, "table '%s'", c->m->name);
+	}
 	return r;
 }
 

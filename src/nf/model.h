@@ -52,7 +52,7 @@ struct nf_chain {
 	uint32_t hook;	  /* NF_INET_*; netdev family: NF_NETDEV_INGRESS */
 	int32_t priority;
 	uint32_t policy;    /* NF_ACCEPT, NF_DROP */
-	const char *device; /* netdev family only */
+	const char *device; /* hook ingress only */
 };
 
 /**

@@ -168,12 +168,12 @@ static const char *hook_name(uint8_t family, uint32_t hook)
 	static const char *const names[] = {
 		[NF_INET_PRE_ROUTING] = "prerouting",	[NF_INET_LOCAL_IN] = "input",
 		[NF_INET_FORWARD] = "forward",		[NF_INET_LOCAL_OUT] = "output",
-		[NF_INET_POST_ROUTING] = "postrouting",
+		[NF_INET_POST_ROUTING] = "postrouting", [NF_INET_INGRESS] = "ingress",
 	};
 
 	if (family == NFPROTO_NETDEV)
 		return hook == NF_NETDEV_INGRESS ? "ingress" : "egress";
-	return hook < NF_INET_NUMHOOKS ? names[hook] : "";
+	return hook < sizeof(names) / sizeof(*names) ? names[hook] : "";
 }
 
 static void print_chain(struct text *out, const struct nf_model *m, const struct nf_chain *chain)

@@ -178,7 +178,7 @@ static void txn_chain_add(struct nf_txn *t, const struct nf_chain *chain)
 		return;
 	wire_begin(&t->m, NFT_MSG_NEWCHAIN, NLM_F_CREATE, t->family);
 	msg_put_str(&t->m, NFTA_CHAIN_TABLE, t->table);
-	wire_put_chain(&t->m, t->family, chain);
+	wire_put_chain(&t->m, chain);
 }
 
 static void txn_set_add(struct nf_txn *t, const struct nf_set *set)

@@ -122,7 +122,7 @@ static void wire_nest(struct msg *m, uint16_t type)
 	msg_nest(m, NLA_F_NESTED | type);
 }
 
-void wire_put_chain(struct msg *m, uint8_t family, const struct nf_chain *chain)
+void wire_put_chain(struct msg *m, const struct nf_chain *chain)
 {
 	msg_put_str(m, NFTA_CHAIN_NAME, chain->name);
 	if (!chain->type)
@@ -132,7 +132,7 @@ void wire_put_chain(struct msg *m, uint8_t family, const struct nf_chain *chain)
 	wire_nest(m, NFTA_CHAIN_HOOK);
 	wire_put_be32(m, NFTA_HOOK_HOOKNUM, chain->hook);
 	wire_put_be32(m, NFTA_HOOK_PRIORITY, (uint32_t)chain->priority);
-	if (family == NFPROTO_NETDEV && chain->device)
+	if (chain->device)
 		msg_put_str(m, NFTA_HOOK_DEV, chain->device);
 	msg_nest_end(m);
 }

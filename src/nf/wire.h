@@ -34,7 +34,7 @@ struct nftnl_rule;
 void wire_begin(struct msg *m, uint16_t type, uint16_t flags, uint8_t family);
 void wire_put_be32(struct msg *m, uint16_t type, uint32_t value);
 /* Attributes of NFT_MSG_NEWCHAIN, NEWSET and NEWRULE but the table's name. */
-void wire_put_chain(struct msg *m, uint8_t family, const struct nf_chain *chain);
+void wire_put_chain(struct msg *m, const struct nf_chain *chain);
 void wire_put_set(struct msg *m, const struct nf_set *set, uint32_t id);
 /** rule_wire() - a rule as libnftnl has it, without family and table. Return: it, the caller's, or NULL (ENOMEM). */
 struct nftnl_rule *rule_wire(const struct nf_rule *rule);

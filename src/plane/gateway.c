@@ -137,6 +137,7 @@ static void add_chains(struct nf_model *m)
 		{ .name = "input", .type = "filter", .hook = NF_INET_LOCAL_IN, .priority = 0, .policy = NF_DROP },
 		{ .name = "forward", .type = "filter", .hook = NF_INET_FORWARD, .priority = 0, .policy = NF_DROP },
 		{ .name = "inbound" },
+		{ .name = "let_in" },
 		{ .name = "inbound_refuse" },
 		{ .name = "judge" },
 		{ .name = "floor" },
@@ -145,7 +146,6 @@ static void add_chains(struct nf_model *m)
 		{ .name = "egress_all" },
 		{ .name = "egress_internet" },
 		{ .name = "refuse" },
-		{ .name = "output", .type = "filter", .hook = NF_INET_LOCAL_OUT, .priority = 0, .policy = NF_ACCEPT },
 		{ .name = "exit", .type = "filter", .hook = NF_INET_POST_ROUTING, .priority = 300, .policy = NF_ACCEPT },
 		{ .name = "exit_icmp" },
 	};
@@ -167,17 +167,17 @@ static void add_entrance(struct nf_model *m, const struct plane *p)
 	     OPS(IPV4, op_payload(NETWORK, 0, 1, R1), op_cmp_u8(NFT_CMP_EQ, R1, 0x45), op_payload(NETWORK, 6, 2, R1),
 		 op_bitwise(R1, (const uint8_t[]){ 0x3f, 0xff }, (const uint8_t[]){ 0, 0 }, 2),
 		 op_cmp(NFT_CMP_EQ, R1, (const uint8_t[]){ 0, 0 }, 2), L4PROTO_IN("plain"), LOAD_SADDR,
-		 op_cmp_addr(NFT_CMP_EQ, R1, &p->inner), SET_DSCP(LAYOUT_DSCP), op_meta(NFT_META_IIFNAME, R1),
+		 op_cmp_addr(NFT_CMP_EQ, R1, &p->inner), op_meta(NFT_META_IIFNAME, R1),
 		 op_lookup_map(R1, "outer4", R1), SET_SADDR, MARK_SET(LAYOUT_MARK), op_accept()),
-	     "meta nfproto ipv4 @nh,0,8 0x45 ip frag-off & 0x3fff == 0 meta l4proto @plain ip saddr %s ip dscp set %d "
+	     "meta nfproto ipv4 @nh,0,8 0x45 ip frag-off & 0x3fff == 0 meta l4proto @plain ip saddr %s "
 	     "ip saddr set iifname map @outer4 meta mark set %d accept",
-	     inner, LAYOUT_DSCP, LAYOUT_MARK);
+	     inner, LAYOUT_MARK);
 	RULE(m, "entrance", NULL,
 	     OPS(IPV6, op_payload(NETWORK, 6, 1, R1), op_lookup(R1, "plain", 0), LOAD_SADDR6,
-		 op_cmp_addr(NFT_CMP_EQ, R1, &p->inner6), SET_DSCP6(LAYOUT_DSCP), op_meta(NFT_META_IIFNAME, R1),
+		 op_cmp_addr(NFT_CMP_EQ, R1, &p->inner6), op_meta(NFT_META_IIFNAME, R1),
 		 op_lookup_map(R1, "outer6", R1), SET_SADDR6, MARK_SET(LAYOUT_MARK), op_accept()),
-	     "ip6 nexthdr @plain ip6 saddr %s ip6 dscp set %d ip6 saddr set iifname map @outer6 meta mark set %d accept",
-	     inner6, LAYOUT_DSCP, LAYOUT_MARK);
+	     "ip6 nexthdr @plain ip6 saddr %s  ip6 saddr set iifname map @outer6 meta mark set %d accept",
+	     inner6, LAYOUT_MARK);
 	RULE(m, "entrance", NULL, OPS(op_goto("examine")), "goto examine");
 }
 
@@ -228,14 +228,14 @@ static void add_examine_source(struct nf_model *m, const struct plane *p)
 	addr_format_host(&p->inner, inner);
 	addr_format_host(&p->inner6, inner6);
 	RULE(m, "examine", NULL,
-	     OPS(IPV4, LOAD_SADDR, op_cmp_addr(NFT_CMP_EQ, R1, &p->inner), SET_DSCP(LAYOUT_DSCP),
+	     OPS(IPV4, LOAD_SADDR, op_cmp_addr(NFT_CMP_EQ, R1, &p->inner),
 		 op_meta(NFT_META_IIFNAME, R1), op_lookup_map(R1, "outer4", R1), SET_SADDR, MARK_SET(LAYOUT_MARK)),
-	     "ip saddr %s ip dscp set %d ip saddr set iifname map @outer4 meta mark set %d", inner, LAYOUT_DSCP,
+	     "ip saddr %s  ip saddr set iifname map @outer4 meta mark set %d", inner,
 	     LAYOUT_MARK);
 	RULE(m, "examine", NULL,
-	     OPS(IPV6, LOAD_SADDR6, op_cmp_addr(NFT_CMP_EQ, R1, &p->inner6), SET_DSCP6(LAYOUT_DSCP),
+	     OPS(IPV6, LOAD_SADDR6, op_cmp_addr(NFT_CMP_EQ, R1, &p->inner6),
 		 op_meta(NFT_META_IIFNAME, R1), op_lookup_map(R1, "outer6", R1), SET_SADDR6, MARK_SET(LAYOUT_MARK)),
-	     "ip6 saddr %s ip6 dscp set %d ip6 saddr set iifname map @outer6 meta mark set %d", inner6, LAYOUT_DSCP,
+	     "ip6 saddr %s  ip6 saddr set iifname map @outer6 meta mark set %d", inner6,
 	     LAYOUT_MARK);
 	RULE(m, "examine", NULL,
 	     OPS(MARK_NOT(LAYOUT_MARK), REASON(AN_REASON_SPOOF), op_goto("deny")),
@@ -288,16 +288,24 @@ static void add_input(struct nf_model *m)
 	     "iifname \"" LAYOUT_UP_LINK "\" ct state established,related accept");
 }
 
-/* The first two rules settle nearly all packets: a flow was judged when it began. */
+/*
+ * The first rules settle nearly all packets: a flow was judged when it began, and has the mark of what let it through.
+ * That includes flows that only ever go one way, which conntrack calls new for good. Without an entry, as of an
+ * invalid segment, there is no mark.
+ */
 static void add_forward(struct nf_model *m)
 {
 	RULE(m, "forward", NULL,
-	     OPS(OIFNAME(LAYOUT_UP_LINK), CT_STATE(CT_ESTABLISHED), op_meta(NFT_META_IIFNAME, R1),
-		 op_ct(NFT_CT_MARK, R2), op_lookup(R1, "judged", 0), op_accept()),
-	     "oifname \"" LAYOUT_UP_LINK "\" ct state established iifname . ct mark @judged accept");
+	     OPS(OIFNAME(LAYOUT_UP_LINK), op_meta(NFT_META_IIFNAME, R1), op_ct(NFT_CT_MARK, R2),
+		 op_lookup(R1, "judged", 0), op_accept()),
+	     "oifname \"" LAYOUT_UP_LINK "\" iifname . ct mark @judged accept");
 	RULE(m, "forward", NULL,
 	     OPS(IIFNAME(LAYOUT_UP_LINK), OIFNAME_SLOT, CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
 	     "iifname \"" LAYOUT_UP_LINK "\" oifname \"" LAYOUT_SLOT_LINK "*\" ct state established,related accept");
+	RULE(m, "forward", NULL,
+	     OPS(IIFNAME(LAYOUT_UP_LINK), op_meta(NFT_META_OIFNAME, R1), op_ct(NFT_CT_MARK, R2),
+		 op_lookup(R1, "judged", 0), op_accept()),
+	     "iifname \"" LAYOUT_UP_LINK "\" oifname . ct mark @judged accept");
 	RULE(m, "forward", NULL, OPS(CT_STATE(CT_INVALID), REASON(AN_REASON_INVALID), op_goto("deny")),
 	     "ct state invalid " TEXT_REASON " goto deny", NUM_REASON(AN_REASON_INVALID));
 	RULE(m, "forward", NULL, OPS(IIFNAME_SLOT, op_goto("judge")), "iifname \"" LAYOUT_SLOT_LINK "*\" goto judge");
@@ -317,22 +325,25 @@ static void add_inbound(struct nf_model *m, const struct plane *p)
 	     "add @inflows { oifname ct count over %d } " TEXT_REASON " goto inbound_refuse", LAYOUT_FLOWS,
 	     NUM_REASON(AN_REASON_INFLOWS));
 	RULE(m, "inbound", "the worker's own: readiness",
-	     OPS(IPV4, LOAD_SADDR, op_cmp_addr(NFT_CMP_EQ, R1, &worker), op_accept()), "ip saddr %s accept",
+	     OPS(IPV4, LOAD_SADDR, op_cmp_addr(NFT_CMP_EQ, R1, &worker), op_goto("let_in")), "ip saddr %s goto let_in",
 	     addr_format_host(&worker, text));
 	RULE(m, "inbound", "the worker's own: readiness",
-	     OPS(IPV6, LOAD_SADDR6, op_cmp_addr(NFT_CMP_EQ, R1, &worker6), op_accept()), "ip6 saddr %s accept",
+	     OPS(IPV6, LOAD_SADDR6, op_cmp_addr(NFT_CMP_EQ, R1, &worker6), op_goto("let_in")), "ip6 saddr %s goto let_in",
 	     addr_format_host(&worker6, text6));
-	RULE(m, "inbound", NULL, OPS(IPV4, LOAD_DADDR, AND_PROTO_DPORT, op_lookup(R1, "open4", 0), op_accept()),
-	     "ip daddr . meta l4proto . th dport @open4 accept");
-	RULE(m, "inbound", NULL, OPS(IPV6, LOAD_DADDR6, AND_PROTO_DPORT6, op_lookup(R1, "open6", 0), op_accept()),
-	     "ip6 daddr . meta l4proto . th dport @open6 accept");
-	RULE(m, "inbound", NULL, OPS(IPV4, LOAD_DADDR, op_lookup(R1, "open_all4", 0), L4PROTO_IN("plain"), op_accept()),
-	     "ip daddr @open_all4 meta l4proto @plain accept");
+	RULE(m, "inbound", NULL, OPS(IPV4, LOAD_DADDR, AND_PROTO_DPORT, op_lookup(R1, "open4", 0), op_goto("let_in")),
+	     "ip daddr . meta l4proto . th dport @open4 goto let_in");
+	RULE(m, "inbound", NULL, OPS(IPV6, LOAD_DADDR6, AND_PROTO_DPORT6, op_lookup(R1, "open6", 0), op_goto("let_in")),
+	     "ip6 daddr . meta l4proto . th dport @open6 goto let_in");
+	RULE(m, "inbound", NULL, OPS(IPV4, LOAD_DADDR, op_lookup(R1, "open_all4", 0), L4PROTO_IN("plain"), op_goto("let_in")),
+	     "ip daddr @open_all4 meta l4proto @plain goto let_in");
 	RULE(m, "inbound", NULL,
-	     OPS(IPV6, LOAD_DADDR6, op_lookup(R1, "open_all6", 0), L4PROTO_IN("plain"), op_accept()),
-	     "ip6 daddr @open_all6 meta l4proto @plain accept");
+	     OPS(IPV6, LOAD_DADDR6, op_lookup(R1, "open_all6", 0), L4PROTO_IN("plain"), op_goto("let_in")),
+	     "ip6 daddr @open_all6 meta l4proto @plain goto let_in");
 	RULE(m, "inbound", NULL, OPS(REASON(AN_REASON_PORT), op_goto("inbound_refuse")), TEXT_REASON " goto inbound_refuse",
 	     NUM_REASON(AN_REASON_PORT));
+	RULE(m, "let_in", NULL,
+	     OPS(op_meta(NFT_META_OIFNAME, R1), op_lookup_map(R1, "current", R1), op_ct_set(NFT_CT_MARK, R1), op_accept()),
+	     "ct mark set oifname map @current accept");
 	RULE(m, "inbound_refuse", NULL,
 	     OPS(op_meta(NFT_META_OIFNAME, R1), op_meta(NFT_META_MARK, R2), op_dynset_counter(R1, "denied")),
 	     "add @denied { oifname . meta mark counter }");
@@ -352,8 +363,8 @@ static void add_judge(struct nf_model *m)
 	RULE(m, "judge", NULL, OPS(op_jump("floor")), "jump floor");
 	RULE(m, "judge", NULL,
 	     OPS(CT_STATE(CT_NEW), op_meta(NFT_META_IIFNAME, R1), op_dynset_limit(R1, "rates", LAYOUT_RATE, LAYOUT_RATE_BURST),
-		 REASON(AN_REASON_RATE), op_goto("deny")),
-	     "ct state new add @rates { iifname limit rate over %d/second burst %d packets } " TEXT_REASON " goto deny",
+		 REASON(AN_REASON_RATE), op_goto("refuse")),
+	     "ct state new add @rates { iifname limit rate over %d/second burst %d packets } " TEXT_REASON " goto refuse",
 	     LAYOUT_RATE, LAYOUT_RATE_BURST, NUM_REASON(AN_REASON_RATE));
 	RULE(m, "judge", NULL,
 	     OPS(CT_STATE(CT_NEW), op_meta(NFT_META_IIFNAME, R1), op_dynset_count(R1, "flows", LAYOUT_FLOWS),
@@ -416,14 +427,6 @@ static void add_egress(struct nf_model *m)
 	RULE(m, "refuse", NULL, OPS(REJECT_PROHIBITED), "reject with icmpx admin-prohibited");
 }
 
-static void add_output(struct nf_model *m)
-{
-	RULE(m, "output", NULL, OPS(OIFNAME(LAYOUT_UP_LINK), IPV4, SET_DSCP(LAYOUT_DSCP)),
-	     "oifname \"" LAYOUT_UP_LINK "\" ip dscp set %d", LAYOUT_DSCP);
-	RULE(m, "output", NULL, OPS(OIFNAME(LAYOUT_UP_LINK), IPV6, SET_DSCP6(LAYOUT_DSCP)),
-	     "oifname \"" LAYOUT_UP_LINK "\" ip6 dscp set %d", LAYOUT_DSCP);
-}
-
 #define SET_INNER(addr) op_immediate(R1, (addr)->bytes, addr_size((addr)->family) == 4 ? 4 : 16)
 
 static void add_exit(struct nf_model *m, const struct plane *p)
@@ -432,7 +435,8 @@ static void add_exit(struct nf_model *m, const struct plane *p)
 
 	addr_format_host(&p->inner, inner);
 	addr_format_host(&p->inner6, inner6);
-	RULE(m, "exit", NULL, OPS(OIFNAME(LAYOUT_UP_LINK), op_accept()), "oifname \"" LAYOUT_UP_LINK "\" accept");
+	RULE(m, "exit", "seal", OPS(OIFNAME(LAYOUT_UP_LINK), IPV4, SET_SADDR_FIRST(LAYOUT_SEAL4), op_accept()), NULL);
+	RULE(m, "exit", "seal", OPS(OIFNAME(LAYOUT_UP_LINK), IPV6, SET_SADDR6_FIRST(LAYOUT_SEAL6), op_accept()), NULL);
 	RULE(m, "exit", NULL, OPS(OIFNAME("lo"), op_accept()), "oifname \"lo\" accept");
 	RULE(m, "exit", NULL, OPS(L4PROTO_IN("icmps"), op_jump("exit_icmp")), "meta l4proto @icmps jump exit_icmp");
 	RULE(m, "exit", NULL,
@@ -461,6 +465,5 @@ void gateway_model(struct nf_model *m, const struct plane *p)
 	add_judge(m);
 	add_floor(m);
 	add_egress(m);
-	add_output(m);
 	add_exit(m, p);
 }

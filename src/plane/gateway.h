@@ -7,15 +7,15 @@
  * destination becomes the inner address again; between the two, conntrack, routing and policy see outer addresses
  * only. The rules are constant: an activation adds elements to the sets, a release takes them out.
  *
- *   prerouting -450   entrance: inner source to outer, marked and sealed; what is not the actor's own is dropped.
+ *   prerouting -450   entrance: inner source to outer, marked; what is not the actor's own is dropped.
  *                     Before defragmentation (-400), else fragments of two actors would be joined.
  *   forward 0         judge: floor, limits, then the actor's egress set, once a flow (conntrack mark = generation
  *                     of the policy that let it through)
- *   postrouting 300   exit: outer destination to inner
- *   output 0          the gateway's own packets to the worker are sealed too
+ *   postrouting 300   exit: outer destination to inner; what goes to the worker is sealed
  *
  * A packet that this table did not mark is routed nowhere (rules of struct rule in core), so without the table
- * nothing passes. What leaves for the worker is sealed with a DSCP codepoint that only the worker's table takes off.
+ * nothing passes. The seal (layout.h) is one that only the worker's table takes off, so without that nothing passes
+ * either.
  */
 #ifndef PLANE_GATEWAY_H
 #define PLANE_GATEWAY_H

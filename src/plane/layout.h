@@ -33,9 +33,12 @@
 
 #define LAYOUT_ROUTE_TABLE 100	 /* in the gateway: what our table marked is routed here, the rest nowhere */
 #define LAYOUT_MARK	   1	 /* firewall mark of an actor's packet that our table let into the gateway */
-#define LAYOUT_DSCP	   7	 /* codepoint that seals what leaves the gateway (unassigned in IANA's pool 2) */
-#define LAYOUT_DSFIELD	   (LAYOUT_DSCP << 2)
-#define LAYOUT_SEAL_PRIORITY 97 /* of the worker's policy rule, before any other's usual place */
+/*
+ * The seal: what leaves the gateway has this in place of the first byte of its source address, which is the same for
+ * all of them. It makes the source multicast, and no stack takes in a packet from there.
+ */
+#define LAYOUT_SEAL4 0xe0 /* 224.0.0.0/4, RFC 5771 */
+#define LAYOUT_SEAL6 0xff /* ff00::/8, RFC 4291 */
 
 #define LAYOUT_FLOWS	   1000 /* flows of one actor at once, in each direction */
 #define LAYOUT_RATE	   500	/* new flows a second of one actor, above its burst */

@@ -61,16 +61,13 @@
 #define SET_SADDR6 op_payload_set(NETWORK, 8, 16, R1, NFT_PAYLOAD_CSUM_NONE, 0, NFT_PAYLOAD_L4CSUM_PSEUDOHDR)
 #define SET_DADDR6 op_payload_set(NETWORK, 24, 16, R1, NFT_PAYLOAD_CSUM_NONE, 0, NFT_PAYLOAD_L4CSUM_PSEUDOHDR)
 
-/* ip dscp set CODEPOINT, ip6 dscp set CODEPOINT: the other bits of the two bytes stay. */
-#define SET_DSCP(codepoint)                                                                                          \
-	op_payload(NETWORK, 0, 2, R1),                                                                               \
-		op_bitwise(R1, (const uint8_t[]){ 0xff, 0x03 }, (const uint8_t[]){ 0, (codepoint) << 2 }, 2),        \
-		op_payload_set(NETWORK, 0, 2, R1, NFT_PAYLOAD_CSUM_INET, 10, 0)
-#define SET_DSCP6(codepoint)                                                                                         \
-	op_payload(NETWORK, 0, 2, R1),                                                                               \
-		op_bitwise(R1, (const uint8_t[]){ 0xf0, 0x3f },                                                      \
-			   (const uint8_t[]){ (codepoint) >> 2, ((codepoint) << 6) & 0xff }, 2),                     \
-		op_payload_set(NETWORK, 0, 2, R1, NFT_PAYLOAD_CSUM_NONE, 0, 0)
+/* First byte of the source address: nft has words for the raw write, but not for the header checksum that follows. */
+#define LOAD_SADDR_FIRST op_payload(NETWORK, 12, 1, R1)
+#define LOAD_SADDR6_FIRST op_payload(NETWORK, 8, 1, R1)
+#define SET_SADDR_FIRST(byte)                                                                                        \
+	op_immediate(R1, (const uint8_t[]){ byte }, 1), op_payload_set(NETWORK, 12, 1, R1, NFT_PAYLOAD_CSUM_INET, 10, 0)
+#define SET_SADDR6_FIRST(byte)                                                                                       \
+	op_immediate(R1, (const uint8_t[]){ byte }, 1), op_payload_set(NETWORK, 8, 1, R1, NFT_PAYLOAD_CSUM_NONE, 0, 0)
 
 /* ct state STATES (any of them), ct direction reply, ct status dnat. */
 #define CT_STATE(states)                                                                                             \

@@ -4,6 +4,7 @@
 #include "plane/match.h"
 #include <linux/netfilter/nf_nat.h>
 #include <linux/rtnetlink.h>
+#include <netinet/tcp.h>
 
 #define V4 NF_TYPE_IPV4_ADDR
 #define V6 NF_TYPE_IPV6_ADDR
@@ -30,6 +31,8 @@ SET(resolver6, T(V6, PROTO, PORT));
 MAP(dns4, T(V4, PROTO, PORT), T(V4));
 MAP(dns6, T(V6, PROTO, PORT), T(V6));
 
+static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
+
 #define LINK LAYOUT_WORKER_LINK
 #define FIB_LOCAL(addr) op_fib_type(addr, R1), op_cmp_u32(NFT_CMP_EQ, R1, RTN_LOCAL)
 #define FIB_NOT_LOCAL(addr) op_fib_type(addr, R1), op_cmp_u32(NFT_CMP_NEQ, R1, RTN_LOCAL)
@@ -49,7 +52,7 @@ static void add_sets(struct nf_model *m)
 static void add_chains(struct nf_model *m)
 {
 	static const struct nf_chain chains[] = {
-		{ .name = "unseal", .type = "filter", .hook = NF_INET_PRE_ROUTING, .priority = -300, .policy = NF_ACCEPT },
+		{ .name = "unseal", .type = "filter", .hook = NF_INET_INGRESS, .policy = NF_DROP, .device = LINK },
 		{ .name = "ports", .type = "nat", .hook = NF_INET_PRE_ROUTING, .priority = -101, .policy = NF_ACCEPT },
 		{ .name = "own_ports", .type = "nat", .hook = NF_INET_LOCAL_OUT, .priority = -101, .policy = NF_ACCEPT },
 		{ .name = "masq", .type = "nat", .hook = NF_INET_POST_ROUTING, .priority = 99, .policy = NF_ACCEPT },
@@ -63,10 +66,16 @@ static void add_chains(struct nf_model *m)
 		model_chain(m, &chains[i]);
 }
 
-static void add_unseal(struct nf_model *m)
+static void add_unseal(struct nf_model *m, const struct plane *p)
 {
-	RULE(m, "unseal", NULL, OPS(IIFNAME(LINK), IPV4, SET_DSCP(0)), "iifname \"" LINK "\" ip dscp set cs0");
-	RULE(m, "unseal", NULL, OPS(IIFNAME(LINK), IPV6, SET_DSCP6(0)), "iifname \"" LINK "\" ip6 dscp set cs0");
+	RULE(m, "unseal", "unseal",
+	     OPS(IPV4, LOAD_SADDR_FIRST, op_cmp_u8(NFT_CMP_EQ, R1, LAYOUT_SEAL4), SET_SADDR_FIRST(p->range.bytes[0]),
+		 op_accept()),
+	     NULL);
+	RULE(m, "unseal", "unseal",
+	     OPS(IPV6, LOAD_SADDR6_FIRST, op_cmp_u8(NFT_CMP_EQ, R1, LAYOUT_SEAL6), SET_SADDR6_FIRST(p->range6.bytes[0]),
+		 op_accept()),
+	     NULL);
 }
 
 /* What comes from the gateway: DNS to the resolver, the rest where it wants to. */
@@ -106,6 +115,12 @@ static void add_ports(struct nf_model *m)
 {
 	add_ports_egress(m);
 	RULE(m, "ports", NULL, OPS(FIB_NOT_LOCAL(NFTA_FIB_F_DADDR), op_accept()), "fib daddr type != local accept");
+	/* a segment from the middle of a flow is no beginning: it may be meant for the actor that had the port before */
+	RULE(m, "ports", NULL,
+	     OPS(L4PROTO(IPPROTO_TCP), op_payload(TRANSPORT, 13, 1, R1),
+		 op_bitwise(R1, (const uint8_t[]){ TH_FIN | TH_SYN | TH_RST | TH_ACK }, (const uint8_t[]){ 0 }, 1),
+		 op_cmp_u8(NFT_CMP_NEQ, R1, TH_SYN), op_accept()),
+	     "tcp flags & (fin | syn | rst | ack) != syn accept");
 	add_port_maps(m, "ports");
 	RULE(m, "ports", NULL, OPS(LOAD_PROTO_DPORT, op_lookup(R1, "own", 0), op_accept()),
 	     "meta l4proto . th dport @own accept");
@@ -138,7 +153,6 @@ static void add_own_ports(struct nf_model *m)
 
 static void add_masquerade(struct nf_model *m, const struct plane *p)
 {
-	static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
 	const uint8_t min[2] = { (uint8_t)(p->nat_min >> 8), (uint8_t)p->nat_min };
 	const uint8_t max[2] = { (uint8_t)(p->nat_max >> 8), (uint8_t)p->nat_max };
 
@@ -177,8 +191,11 @@ static void add_leak(struct nf_model *m, const struct plane *p)
 }
 
 /* To the worker's own stack. */
-static void add_input(struct nf_model *m)
+static void add_input(struct nf_model *m, const struct plane *p)
 {
+	const uint8_t nat_min[2] = { (uint8_t)(p->nat_min >> 8), (uint8_t)p->nat_min };
+	const uint8_t nat_max[2] = { (uint8_t)(p->nat_max >> 8), (uint8_t)p->nat_max };
+
 	RULE(m, "input", NULL, OPS(IIFNAME(LINK), op_goto("from_gateway")), "iifname \"" LINK "\" goto from_gateway");
 	/* the worker's stack would reset a live flow of an actor's */
 	RULE(m, "input", "stray",
@@ -192,6 +209,12 @@ static void add_input(struct nf_model *m)
 	     OPS(CT_STATE(CT_INVALID), IPV6, LOAD_DADDR6, AND_PROTO_DPORT6, op_lookup(R1, "mapped_at6", 0), op_counter(),
 		 op_drop()),
 	     "ct state invalid ip6 daddr . meta l4proto . th dport @mapped_at6 counter drop");
+	for (size_t i = 0; i < sizeof(protocols); i++)
+		RULE(m, "input", "stray",
+		     OPS(CT_STATE(CT_INVALID), L4PROTO(protocols[i]), op_payload(TRANSPORT, 2, 2, R1),
+			 op_cmp(NFT_CMP_GTE, R1, nat_min, 2), op_cmp(NFT_CMP_LTE, R1, nat_max, 2), op_counter(), op_drop()),
+		     "ct state invalid %s dport %u-%u counter drop", protocols[i] == IPPROTO_TCP ? "tcp" : "udp",
+		     p->nat_min, p->nat_max);
 	RULE(m, "from_gateway", NULL, OPS(CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
 	     "ct state established,related accept");
 	RULE(m, "from_gateway", "a resolver on the worker itself",
@@ -245,11 +268,11 @@ void worker_model(struct nf_model *m, const struct plane *p)
 	model_init(m, NFPROTO_INET, LAYOUT_TABLE);
 	add_sets(m);
 	add_chains(m);
-	add_unseal(m);
+	add_unseal(m, p);
 	add_ports(m);
 	add_own_ports(m);
 	add_masquerade(m, p);
 	add_leak(m, p);
-	add_input(m);
+	add_input(m, p);
 	add_forward(m, p);
 }

@@ -2,16 +2,18 @@
 /*
  * The worker's table: inbound ports, masquerade, and a seal.
  *
- * Theory of operation. Packets from the gateway carry the seal (a DSCP codepoint), and a routing rule of the worker
- * drops what comes from actornet0 with it. The chain "unseal" takes it off. So with this table gone, nothing of the
- * actors' gets past the worker's routing: it can't leave with its outer address.
+ * Theory of operation. Packets from the gateway are sealed: their source address is a multicast one (layout.h), which
+ * the stack takes from nobody. The chain "unseal", before the stack, puts the right first byte back, and drops what
+ * was not sealed. So with this table gone nothing of the actors' gets into the worker's routing: it can't leave with
+ * its outer address.
  *
- *   prerouting -300   unseal
+ *   ingress 0         unseal
  *   prerouting -101   inbound ports to actors; DNS of actors to the worker's resolver; the actors' other egress gets
  *                     an identity mapping, or the REDIRECT of a service mesh would take it
  *   output -101       the worker's own connections to its own address and an actor's port
  *   forward 0         only actornet0 to uplink, and inbound what was mapped here
- *   input 0           to the worker itself an actor gets replies only; stray segments of mapped ports are dropped
+ *   input 0           to the worker itself an actor gets replies only; stray segments of mapped and masqueraded
+ *                     ports are dropped
  *   postrouting 99    masquerade
  *   postrouting 110   what still has an outer source is dropped
  */

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define BUNDLE_CONFIG_MAX (4 * 1024 * 1024)
+#define BUNDLE_CONFIG_MAX 4194304
 #define BUNDLE_RESOLV_MAX 4096
 #define BUNDLE_RESOLV	  "/etc/resolv.conf"
 
@@ -247,7 +247,7 @@ int bundle_set_netns(struct bundle *bundle, const char *path, struct an_error *e
 	size_t i;
 
 	json_array_foreach (namespaces, i, space) {
-		if (strcmp(json_string_value(json_object_get(space, "type")), "network"))
+		if (strcmp(json_string_value(json_object_get(space, "type")), "network") != 0)
 			continue;
 		if (json_object_set_new(space, "path", json_string(path)) < 0)
 			return bundle_error_set(bundle, err, "linux.namespaces");

@@ -149,7 +149,7 @@ int keeper_start(const struct keeper_spec *spec, struct an_error *err)
 		in = fd_close(in);
 		keeper_main(spec, out);
 	}
-	out = fd_close(out);
+	fd_close(take_fd(&out));
 	r = keeper_read(in, spec->answer, spec->size);
 	if (r < 0) {
 		waitpid(pid, NULL, 0);

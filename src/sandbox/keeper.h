@@ -35,7 +35,10 @@ struct keeper_spec {
  */
 int keeper_start(const struct keeper_spec *spec, struct an_error *err);
 
-/** keeper_settle() - wait until @after is done; closes the descriptor. Return: 0, or -1 with its trouble in @ret_err. */
+/**
+ * keeper_settle() - wait until @after is done; closes the descriptor
+ * Return: 0, or -1 with its trouble in @ret_err.
+ */
 int keeper_settle(int fd, struct an_error *ret_err);
 
 #endif

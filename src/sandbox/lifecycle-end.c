@@ -16,6 +16,8 @@
 #define END_CHECKPOINT_MS 600000U
 /* From a finished checkpoint to the end of the sandbox, which waits for clients of its control socket. */
 #define END_EXIT_MS 20000U
+/* After a failed one: gVisor gives up a sandbox whose state it could not write, some milliseconds after it said so. */
+#define END_FAILED_MS 1000U
 
 /* No sandbox of ours: is there an actor at all? Return: a negative errno. */
 static int end_error_none(const struct lifecycle_target *target, struct an_error *err)
@@ -107,7 +109,7 @@ static int end_checkpoint_failed(const struct lifecycle_target *target, struct i
 {
 	struct lifecycle_info info = { .actor.size = sizeof(info.actor) };
 
-	if (guest_runs(&instance->guest)) {
+	if (guest_wait(&instance->guest, END_FAILED_MS) < 0) {
 		error_remedy(err, "the actor runs on");
 		return r;
 	}

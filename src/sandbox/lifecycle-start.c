@@ -143,8 +143,8 @@ static void start_choose_cgroups(struct start *start)
 	if (path && start->ignore_cgroups)
 		snprintf(
 			start->info.notice, sizeof(start->info.notice),
-			"control group %.100s of the bundle is ignored: none can be made here; the sandbox stays in the "
-			"caller's",
+			"control group %.100s of the bundle is ignored: none can be made here; the sandbox stays "
+			"in the caller's",
 			path);
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* A program that prints faster than we read must not hold us up for good. */
-#define OUTPUT_DRAIN_MAX (1024 * 1024)
+#define OUTPUT_DRAIN_MAX 1048576
 
 void output_init(struct output *output, output_line *line, void *data)
 {

@@ -38,7 +38,10 @@ void output_fini(struct output *output);
 
 /** output_feed() - take @n bytes as printed. */
 void output_feed(struct output *output, const char *bytes, size_t n);
-/** output_drain() - take what the pipe holds now, without waiting. Return: is there still a pipe that may bring more? */
+/**
+ * output_drain() - take what the pipe holds now, without waiting
+ * Return: is there still a pipe that may bring more?
+ */
 bool output_drain(struct output *output);
 
 /**

@@ -24,7 +24,7 @@ int ready_parse(const char *url, uint16_t *ret_port, const char **ret_path, stru
 	uint64_t number;
 	size_t len;
 
-	if (strncmp(url, scheme, sizeof(scheme) - 1)) {
+	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0) {
 		error_set(err, AN_USAGE, EINVAL, "--ready", "'%s' does not start with http://:", url);
 		error_remedy(err, "leave the host out, it is the actor: http://:80/path");
 		return -EINVAL;
@@ -143,7 +143,7 @@ static int ready_ask(struct ready_try *try, int fd)
 			return got < 0 ? -errno : -EPIPE;
 		len += (size_t)got;
 	}
-	if (memcmp(buf, "HTTP/1.", 7) || buf[8] != ' ' || text_to_u64(buf + 9, 3, 999, &status) < 0)
+	if (memcmp(buf, "HTTP/1.", 7) != 0 || buf[8] != ' ' || text_to_u64(buf + 9, 3, 999, &status) < 0)
 		return -EPROTO;
 	return (int)status;
 }
@@ -200,8 +200,8 @@ int ready_wait(const struct ready_spec *spec, struct an_error *err)
 	int r, domain = strchr(spec->address, ':') ? AF_INET6 : AF_INET;
 
 	for (uint64_t now = clock_us(); now < end_us; now = clock_us()) {
-		try.cut = now + READY_TRY_MS * 1000U > end_us;
-		try.deadline_us = try.cut ? end_us : now + READY_TRY_MS * 1000U;
+		try.cut = now + (uint64_t)READY_TRY_MS * 1000U > end_us;
+		try.deadline_us = try.cut ? end_us : now + (uint64_t)READY_TRY_MS * 1000U;
 		r = ready_try(&try, domain, err);
 		if (r != 0)
 			return r < 0 ? r : 0;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define RELAY_LOG_MAX (1024 * 1024) /* then it becomes LOG.1, and a new one is begun */
+#define RELAY_LOG_MAX 1048576 /* bytes; then it becomes LOG.1, and a new one is begun */
 
 /**
  * struct relay - from a container's pipe to its log file

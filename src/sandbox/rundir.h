@@ -45,7 +45,8 @@ struct rundir_record {
 /**
  * rundir_make() - lock an actor's run directory, made if there is none
  * @inode: of the worker's network namespace
- * Return: 1 if no sandbox is recorded in it, 0 if one is, or a negative errno: EBUSY (someone else works on this actor).
+ * Return: 1 if no sandbox is recorded in it, 0 if one is, or a negative errno: EBUSY (someone else works on this
+ * actor).
  */
 int rundir_make(struct rundir *ret_dir, uint64_t inode, const char *actor, struct an_error *err);
 /** rundir_open() - lock the one that is there. Return: as rundir_make(), and ENOENT (@err untouched): there is none. */

@@ -200,7 +200,7 @@ bool runsc_is_dynamic(const struct runsc *runsc)
 	Elf64_Phdr segment;
 
 	if (fd < 0 || pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
-	    memcmp(header.e_ident, ELFMAG, SELFMAG) || header.e_ident[EI_CLASS] != ELFCLASS64)
+	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64)
 		return false;
 	for (unsigned int i = 0; i < header.e_phnum; i++) {
 		off_t at = (off_t)(header.e_phoff + (Elf64_Off)i * header.e_phentsize);

@@ -24,7 +24,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define SPAWN_STACK (64 * 1024)
+#define SPAWN_STACK 65536
 
 /* What the child needs; shared memory, so that it can answer. */
 struct spawn_exec {

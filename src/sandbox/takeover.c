@@ -43,7 +43,7 @@ static int takeover_addressed(const char *interface)
 	if (getifaddrs(&list) < 0)
 		return -errno;
 	for (const struct ifaddrs *a = list; a && !found; a = a->ifa_next) {
-		if (!a->ifa_addr || strcmp(a->ifa_name, interface))
+		if (!a->ifa_addr || strcmp(a->ifa_name, interface) != 0)
 			continue;
 		if (a->ifa_addr->sa_family == AF_INET)
 			found = 1;
@@ -80,14 +80,14 @@ static int takeover_look(int netns_fd, const char *interface, int *ret_addressed
 
 int takeover_in_use(int netns_fd, struct an_error *err)
 {
-	int addressed, sockets = takeover_look(netns_fd, NULL, &addressed, err);
+	int addressed = 0, sockets = takeover_look(netns_fd, NULL, &addressed, err);
 
 	return sockets < 0 ? sockets : sockets > 0;
 }
 
 int takeover_check(int netns_fd, const char *interface, struct an_error *err)
 {
-	int addressed, sockets = takeover_look(netns_fd, interface, &addressed, err);
+	int addressed = 0, sockets = takeover_look(netns_fd, interface, &addressed, err);
 
 	if (sockets < 0)
 		return sockets;
