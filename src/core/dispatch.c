@@ -55,20 +55,18 @@ static int forget_element(struct an_worker *w, const struct nf_set *set, const s
 static int forget_counters(struct an_worker *w, uint32_t n, struct an_error *err)
 {
 	const struct nf_set *const sets[] = { &gateway_frags, &gateway_flows, &gateway_inflows, &gateway_rates };
-	char link[IFNAMSIZ];
 	int r = 0;
 
-	layout_slot_link(n, link);
 	for (size_t i = 0; r == 0 && i < sizeof(sets) / sizeof(*sets); i++) {
 		struct nf_elem key = { .key_len = 0 };
 
-		elem_key_name(&key, link);
+		elements_link_key(&key, n);
 		r = forget_element(w, sets[i], &key, err);
 	}
 	for (uint32_t reason = 0; r == 0 && reason < AN_REASON_COUNT; reason++) {
 		struct nf_elem key = { .key_len = 0 };
 
-		elem_key_name(&key, link);
+		elements_link_key(&key, n);
 		elem_key_u32(&key, GATEWAY_REASON + reason);
 		r = forget_element(w, &gateway_denied, &key, err);
 	}

@@ -73,6 +73,7 @@ static int make_wire(struct an_worker *w, uint32_t *ret_up, struct an_error *err
 {
 	struct link_veth veth = {
 		.name = LAYOUT_UP_LINK,
+		.index = LAYOUT_UP_INDEX,
 		.peer = LAYOUT_WORKER_LINK,
 		.netns_fd = -1,
 		.peer_netns_fd = WORKER_SIDE(w)->netns_fd,
@@ -92,7 +93,7 @@ static int make_wire(struct an_worker *w, uint32_t *ret_up, struct an_error *err
 		r = link_get(&WORKER_SIDE(w)->rtnl, LAYOUT_WORKER_LINK, &down, err);
 	if (r == 0) {
 		*ret_up = up.index;
-		w->worker_index = down.index;
+		w->worker_index = w->plane.link = down.index;
 	}
 	return r;
 }

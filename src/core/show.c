@@ -22,13 +22,13 @@ static void count_link(const struct link *link, struct an_actor_info *info)
 	info->rx_bytes = link->stats.tx_bytes;
 }
 
-static int count_denied(struct an_worker *w, const char *link, struct an_actor_info *info, struct an_error *err)
+static int count_denied(struct an_worker *w, uint32_t n, struct an_actor_info *info, struct an_error *err)
 {
 	for (uint32_t reason = 0; reason < AN_REASON_COUNT; reason++) {
 		struct nf_elem key = { .key_len = 0 }, elem;
 		int r;
 
-		elem_key_name(&key, link);
+		elements_link_key(&key, n);
 		elem_key_u32(&key, GATEWAY_REASON + reason);
 		r = bind_get(w, ELEMENTS_GATEWAY, &gateway_denied, &key, &elem, err);
 		if (r < 0)
@@ -88,7 +88,7 @@ int an_actor_show(struct an_worker *worker, const char *name, struct an_actor_in
 		info.state = AN_STATE_LOST;
 	else
 		return r;
-	r = count_denied(worker, info.slot, &info, err);
+	r = count_denied(worker, a.n, &info, err);
 	if (r == 0)
 		*ret_info = info;
 	return r;
@@ -114,10 +114,10 @@ static int list_link(const struct link *link, void *data)
 static int list_denied(const struct nf_elem *elem, void *data)
 {
 	struct listing *l = data;
-	uint32_t n = layout_slot_number((const char *)elem->key), mark;
+	uint32_t n = elements_link_read(elem), mark;
 	struct actor *a = n ? find_slot(l->all, n) : NULL;
 
-	memcpy(&mark, elem->key + IFNAMSIZ, sizeof(mark));
+	memcpy(&mark, elem->key + sizeof(uint32_t), sizeof(mark));
 	if (a && mark - GATEWAY_REASON < AN_REASON_COUNT)
 		l->list[a - l->all->list].denied[mark - GATEWAY_REASON] = elem->packets;
 	return 0;

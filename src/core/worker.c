@@ -134,7 +134,7 @@ int worker_load(struct an_worker *w, struct an_error *err)
 		r = record_worker_parse(link.alias, &w->record, err);
 	if (r < 0)
 		return r;
-	w->worker_index = link.index;
+	w->worker_index = w->plane.link = link.index;
 	w->plane.mtu = link.mtu;
 	snprintf(w->plane.uplink, sizeof(w->plane.uplink), "%s", w->record.uplink);
 	r = worker_load_gateway(w, err);

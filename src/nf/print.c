@@ -27,6 +27,8 @@ static const char *type_name(enum nf_type type)
 		return "icmp_type";
 	case NF_TYPE_MARK:
 		return "mark";
+	case NF_TYPE_IFINDEX:
+		return "iface_index";
 	case NF_TYPE_ICMPV6_TYPE:
 		return "icmpv6_type";
 	case NF_TYPE_IFNAME:
@@ -66,6 +68,10 @@ static void print_part(struct text *out, enum nf_type type, const uint8_t *data)
 	case NF_TYPE_MARK:
 		memcpy(&u32, data, sizeof(u32));
 		text_add(out, "0x%08" PRIx32, u32);
+		break;
+	case NF_TYPE_IFINDEX:
+		memcpy(&u32, data, sizeof(u32));
+		text_add(out, "%" PRIu32, u32);
 		break;
 	case NF_TYPE_IFNAME:
 		text_add(out, "\"%.16s\"", (const char *)data);

@@ -25,6 +25,7 @@ uint32_t type_len(enum nf_type type)
 	switch (type) {
 	case NF_TYPE_IPV4_ADDR:
 	case NF_TYPE_MARK:
+	case NF_TYPE_IFINDEX:
 		return 4;
 	case NF_TYPE_IPV6_ADDR:
 	case NF_TYPE_IFNAME:
@@ -79,7 +80,9 @@ static enum wire_order fields_order(const enum nf_type fields[static MODEL_FIELD
 {
 	if (fields_count(fields) != 1 || fields[0] == NF_TYPE_VERDICT)
 		return ORDER_NONE;
-	return fields[0] == NF_TYPE_MARK || fields[0] == NF_TYPE_IFNAME ? ORDER_HOST : ORDER_NETWORK;
+	return fields[0] == NF_TYPE_MARK || fields[0] == NF_TYPE_IFINDEX || fields[0] == NF_TYPE_IFNAME ?
+		       ORDER_HOST :
+		       ORDER_NETWORK;
 }
 
 bool set_is_map(const struct nf_set *set)

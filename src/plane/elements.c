@@ -60,14 +60,26 @@ struct nf_elem elements_actor_key(const uint8_t hash[static 16])
 	return elem;
 }
 
+void elements_link_key(struct nf_elem *elem, uint32_t n)
+{
+	elem_key_u32(elem, n + LAYOUT_SLOT_INDEX);
+}
+
+uint32_t elements_link_read(const struct nf_elem *elem)
+{
+	uint32_t index;
+
+	memcpy(&index, elem->key, sizeof(index));
+	return index > LAYOUT_SLOT_INDEX ? index - LAYOUT_SLOT_INDEX : 0;
+}
+
 static void actor_identity(struct elements *e, const struct plane *p, const struct actor *a, uint8_t family)
 {
 	const struct addr outer = layout_outer(p, family, a->n);
-	char link[IFNAMSIZ];
 	struct nf_elem *elem;
 
 	elem = family == AF_INET ? GATEWAY(outer4) : GATEWAY(outer6);
-	elem_key_name(elem, layout_slot_link(a->n, link));
+	elements_link_key(elem, a->n);
 	elem_value_addr(elem, &outer);
 	elem = family == AF_INET ? GATEWAY(known4) : GATEWAY(known6);
 	elem_key_addr(elem, &outer);
@@ -75,18 +87,16 @@ static void actor_identity(struct elements *e, const struct plane *p, const stru
 
 static void actor_policy(struct elements *e, const struct actor *a)
 {
-	char link[IFNAMSIZ];
 	struct nf_elem *elem;
 
-	layout_slot_link(a->n, link);
 	elem = GATEWAY(egress);
-	elem_key_name(elem, link);
+	elements_link_key(elem, a->n);
 	elem_value_u32(elem, GATEWAY_EGRESS + (uint32_t)a->egress);
 	elem = GATEWAY(current);
-	elem_key_name(elem, link);
+	elements_link_key(elem, a->n);
 	elem_value_u32(elem, a->policy);
 	elem = GATEWAY(judged);
-	elem_key_name(elem, link);
+	elements_link_key(elem, a->n);
 	elem_key_u32(elem, a->policy);
 }
 
@@ -135,9 +145,8 @@ void elements_actor_read(const struct nf_elem *elem, struct actor *ret_actor)
 struct nf_elem elements_ports_key(uint32_t n, uint32_t nth)
 {
 	struct nf_elem elem = { .key_len = 0 };
-	char link[IFNAMSIZ];
 
-	elem_key_name(&elem, layout_slot_link(n, link));
+	elements_link_key(&elem, n);
 	elem_key_u32(&elem, nth);
 	return elem;
 }
@@ -173,8 +182,8 @@ void elements_port_read(const struct nf_elem *elem, uint32_t *ret_n, uint32_t *r
 {
 	struct in6_addr address;
 
-	*ret_n = layout_slot_number((const char *)elem->key);
-	memcpy(ret_nth, elem->key + IFNAMSIZ, sizeof(*ret_nth));
+	*ret_n = elements_link_read(elem);
+	memcpy(ret_nth, elem->key + sizeof(uint32_t), sizeof(*ret_nth));
 	memset(ret_port, 0, sizeof(*ret_port));
 	ret_port->protocol = elem->value[0];
 	ret_port->port = read_u16(elem->value + 4);

@@ -51,6 +51,10 @@ void elements_actor(struct elements *e, const struct plane *p, const struct acto
 void elements_ports(struct elements *e, const struct plane *p, const struct actor *a);
 /** elements_idle() - a slot that waits. */
 void elements_idle(struct elements *e, uint32_t n);
+/** elements_link_key() - append the link of slot n to a key. */
+void elements_link_key(struct nf_elem *elem, uint32_t n);
+/** elements_link_read() - slot of the link that a key starts with, 0 if it is no slot's. */
+uint32_t elements_link_read(const struct nf_elem *elem);
 /** elements_actor_key() - only the key of @a in gateway_actors. */
 struct nf_elem elements_actor_key(const uint8_t hash[static 16]);
 /** elements_ports_key() - key of an actor's nth port in gateway_ports. */

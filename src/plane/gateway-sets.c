@@ -4,7 +4,7 @@
 
 #define V4 NF_TYPE_IPV4_ADDR
 #define V6 NF_TYPE_IPV6_ADDR
-#define LINK NF_TYPE_IFNAME
+#define LINK NF_TYPE_IFINDEX /* four bytes against sixteen of a name, in every look-up */
 #define MARK_ NF_TYPE_MARK
 #define PROTO NF_TYPE_INET_PROTO
 #define PORT NF_TYPE_INET_SERVICE

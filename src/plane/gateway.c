@@ -5,9 +5,18 @@
 #include "plane/match.h"
 #include "plane/special.h"
 #include <actornet/actor.h>
+#include <assert.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
 #include <string.h>
+
+/* Numbers of links, as nft text has them. */
+#define LO_INDEX 1
+#define LO "1"
+#define UP "2"
+#define IIF_UP "iif " UP
+#define OIF_UP "oif " UP
+static_assert(LAYOUT_UP_INDEX == 2, "as in the text");
 
 #define MLD2_REPORT 143 /* RFC 3810; not in netinet/icmp6.h */
 
@@ -161,22 +170,23 @@ static void add_entrance(struct nf_model *m, const struct plane *p)
 
 	addr_format_host(&p->inner, inner);
 	addr_format_host(&p->inner6, inner6);
-	RULE(m, "entrance", NULL, OPS(IIFNAME_NOT_SLOT, op_accept()), "iifname != \"" LAYOUT_SLOT_LINK "*\" accept");
+	RULE(m, "entrance", NULL, OPS(IIF(LAYOUT_UP_INDEX), op_accept()), IIF_UP " accept");
+	RULE(m, "entrance", NULL, OPS(IIF(LO_INDEX), op_accept()), "iif " LO " accept");
 	/* whole, without options, TCP or UDP, from the actor's own address */
 	RULE(m, "entrance", NULL,
 	     OPS(IPV4, op_payload(NETWORK, 0, 1, R1), op_cmp_u8(NFT_CMP_EQ, R1, 0x45), op_payload(NETWORK, 6, 2, R1),
 		 op_bitwise(R1, (const uint8_t[]){ 0x3f, 0xff }, (const uint8_t[]){ 0, 0 }, 2),
 		 op_cmp(NFT_CMP_EQ, R1, (const uint8_t[]){ 0, 0 }, 2), L4PROTO_IN("plain"), LOAD_SADDR,
-		 op_cmp_addr(NFT_CMP_EQ, R1, &p->inner), op_meta(NFT_META_IIFNAME, R1),
+		 op_cmp_addr(NFT_CMP_EQ, R1, &p->inner), op_meta(NFT_META_IIF, R1),
 		 op_lookup_map(R1, "outer4", R1), SET_SADDR, MARK_SET(LAYOUT_MARK), op_accept()),
 	     "meta nfproto ipv4 @nh,0,8 0x45 ip frag-off & 0x3fff == 0 meta l4proto @plain ip saddr %s "
-	     "ip saddr set iifname map @outer4 meta mark set %d accept",
+	     "ip saddr set iif map @outer4 meta mark set %d accept",
 	     inner, LAYOUT_MARK);
 	RULE(m, "entrance", NULL,
 	     OPS(IPV6, op_payload(NETWORK, 6, 1, R1), op_lookup(R1, "plain", 0), LOAD_SADDR6,
-		 op_cmp_addr(NFT_CMP_EQ, R1, &p->inner6), op_meta(NFT_META_IIFNAME, R1),
+		 op_cmp_addr(NFT_CMP_EQ, R1, &p->inner6), op_meta(NFT_META_IIF, R1),
 		 op_lookup_map(R1, "outer6", R1), SET_SADDR6, MARK_SET(LAYOUT_MARK), op_accept()),
-	     "ip6 nexthdr @plain ip6 saddr %s  ip6 saddr set iifname map @outer6 meta mark set %d accept",
+	     "ip6 nexthdr @plain ip6 saddr %s  ip6 saddr set iif map @outer6 meta mark set %d accept",
 	     inner6, LAYOUT_MARK);
 	RULE(m, "entrance", NULL, OPS(op_goto("examine")), "goto examine");
 }
@@ -184,8 +194,8 @@ static void add_entrance(struct nf_model *m, const struct plane *p)
 #define ICMPV6_TYPE IPV6, L4PROTO(IPPROTO_ICMPV6), op_payload(TRANSPORT, 0, 1, R1)
 #define ICMP_TYPE IPV4, L4PROTO(IPPROTO_ICMP), op_payload(TRANSPORT, 0, 1, R1)
 #define FRAGMENTS_OVER                                                                                               \
-	op_meta(NFT_META_IIFNAME, R1), op_dynset_limit(R1, "frags", LAYOUT_FRAGS, LAYOUT_FRAGS_BURST)
-#define TEXT_FRAGMENTS_OVER "add @frags { iifname limit rate over %d/second burst %d packets }"
+	op_meta(NFT_META_IIF, R1), op_dynset_limit(R1, "frags", LAYOUT_FRAGS, LAYOUT_FRAGS_BURST)
+#define TEXT_FRAGMENTS_OVER "add @frags { iif limit rate over %d/second burst %d packets }"
 
 /* The rest: fragments, ICMP, and all that an actor may not send. */
 static void add_examine_kinds(struct nf_model *m)
@@ -229,13 +239,13 @@ static void add_examine_source(struct nf_model *m, const struct plane *p)
 	addr_format_host(&p->inner6, inner6);
 	RULE(m, "examine", NULL,
 	     OPS(IPV4, LOAD_SADDR, op_cmp_addr(NFT_CMP_EQ, R1, &p->inner),
-		 op_meta(NFT_META_IIFNAME, R1), op_lookup_map(R1, "outer4", R1), SET_SADDR, MARK_SET(LAYOUT_MARK)),
-	     "ip saddr %s  ip saddr set iifname map @outer4 meta mark set %d", inner,
+		 op_meta(NFT_META_IIF, R1), op_lookup_map(R1, "outer4", R1), SET_SADDR, MARK_SET(LAYOUT_MARK)),
+	     "ip saddr %s  ip saddr set iif map @outer4 meta mark set %d", inner,
 	     LAYOUT_MARK);
 	RULE(m, "examine", NULL,
 	     OPS(IPV6, LOAD_SADDR6, op_cmp_addr(NFT_CMP_EQ, R1, &p->inner6),
-		 op_meta(NFT_META_IIFNAME, R1), op_lookup_map(R1, "outer6", R1), SET_SADDR6, MARK_SET(LAYOUT_MARK)),
-	     "ip6 saddr %s  ip6 saddr set iifname map @outer6 meta mark set %d", inner6,
+		 op_meta(NFT_META_IIF, R1), op_lookup_map(R1, "outer6", R1), SET_SADDR6, MARK_SET(LAYOUT_MARK)),
+	     "ip6 saddr %s  ip6 saddr set iif map @outer6 meta mark set %d", inner6,
 	     LAYOUT_MARK);
 	RULE(m, "examine", NULL,
 	     OPS(MARK_NOT(LAYOUT_MARK), REASON(AN_REASON_SPOOF), op_goto("deny")),
@@ -273,19 +283,19 @@ static void add_examine_icmp(struct nf_model *m, const struct plane *p)
 static void add_deny(struct nf_model *m)
 {
 	RULE(m, "deny", NULL,
-	     OPS(op_meta(NFT_META_IIFNAME, R1), op_meta(NFT_META_MARK, R2), op_dynset_counter(R1, "denied")),
-	     "add @denied { iifname . meta mark counter }");
+	     OPS(op_meta(NFT_META_IIF, R1), op_meta(NFT_META_MARK, R9), op_dynset_counter(R1, "denied")),
+	     "add @denied { iif . meta mark counter }");
 	RULE(m, "deny", NULL, OPS(op_drop()), "drop");
 }
 
 static void add_input(struct nf_model *m)
 {
-	RULE(m, "input", NULL, OPS(IIFNAME("lo"), op_accept()), "iifname \"lo\" accept");
+	RULE(m, "input", NULL, OPS(IIF(LO_INDEX), op_accept()), "iif " LO " accept");
 	RULE(m, "input", NULL, OPS(IIFNAME_SLOT, REASON(AN_REASON_GATEWAY), op_goto("refuse")),
 	     "iifname \"" LAYOUT_SLOT_LINK "*\" " TEXT_REASON " goto refuse", NUM_REASON(AN_REASON_GATEWAY));
 	RULE(m, "input", NULL,
-	     OPS(IIFNAME(LAYOUT_UP_LINK), CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
-	     "iifname \"" LAYOUT_UP_LINK "\" ct state established,related accept");
+	     OPS(IIF(LAYOUT_UP_INDEX), CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
+	     IIF_UP " ct state established,related accept");
 }
 
 /*
@@ -296,21 +306,21 @@ static void add_input(struct nf_model *m)
 static void add_forward(struct nf_model *m)
 {
 	RULE(m, "forward", NULL,
-	     OPS(OIFNAME(LAYOUT_UP_LINK), op_meta(NFT_META_IIFNAME, R1), op_ct(NFT_CT_MARK, R2),
+	     OPS(OIF(LAYOUT_UP_INDEX), op_meta(NFT_META_IIF, R1), op_ct(NFT_CT_MARK, R9),
 		 op_lookup(R1, "judged", 0), op_accept()),
-	     "oifname \"" LAYOUT_UP_LINK "\" iifname . ct mark @judged accept");
+	     OIF_UP " iif . ct mark @judged accept");
 	RULE(m, "forward", NULL,
-	     OPS(IIFNAME(LAYOUT_UP_LINK), OIFNAME_SLOT, CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
-	     "iifname \"" LAYOUT_UP_LINK "\" oifname \"" LAYOUT_SLOT_LINK "*\" ct state established,related accept");
+	     OPS(IIF(LAYOUT_UP_INDEX), OIF_NOT(LAYOUT_UP_INDEX), CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
+	     IIF_UP " oif != " UP " ct state established,related accept");
 	RULE(m, "forward", NULL,
-	     OPS(IIFNAME(LAYOUT_UP_LINK), op_meta(NFT_META_OIFNAME, R1), op_ct(NFT_CT_MARK, R2),
+	     OPS(IIF(LAYOUT_UP_INDEX), op_meta(NFT_META_OIF, R1), op_ct(NFT_CT_MARK, R9),
 		 op_lookup(R1, "judged", 0), op_accept()),
-	     "iifname \"" LAYOUT_UP_LINK "\" oifname . ct mark @judged accept");
+	     IIF_UP " oif . ct mark @judged accept");
 	RULE(m, "forward", NULL, OPS(CT_STATE(CT_INVALID), REASON(AN_REASON_INVALID), op_goto("deny")),
 	     "ct state invalid " TEXT_REASON " goto deny", NUM_REASON(AN_REASON_INVALID));
 	RULE(m, "forward", NULL, OPS(IIFNAME_SLOT, op_goto("judge")), "iifname \"" LAYOUT_SLOT_LINK "*\" goto judge");
-	RULE(m, "forward", NULL, OPS(IIFNAME(LAYOUT_UP_LINK), OIFNAME_SLOT, op_goto("inbound")),
-	     "iifname \"" LAYOUT_UP_LINK "\" oifname \"" LAYOUT_SLOT_LINK "*\" goto inbound");
+	RULE(m, "forward", NULL, OPS(IIF(LAYOUT_UP_INDEX), OIF_NOT(LAYOUT_UP_INDEX), op_goto("inbound")),
+	     IIF_UP " oif != " UP " goto inbound");
 }
 
 /* New flows to an actor. */
@@ -320,9 +330,9 @@ static void add_inbound(struct nf_model *m, const struct plane *p)
 	char text[ADDR_TEXT], text6[ADDR_TEXT];
 
 	RULE(m, "inbound", NULL,
-	     OPS(op_meta(NFT_META_OIFNAME, R1), op_dynset_count(R1, "inflows", LAYOUT_FLOWS),
+	     OPS(op_meta(NFT_META_OIF, R1), op_dynset_count(R1, "inflows", LAYOUT_FLOWS),
 		 REASON(AN_REASON_INFLOWS), op_goto("inbound_refuse")),
-	     "add @inflows { oifname ct count over %d } " TEXT_REASON " goto inbound_refuse", LAYOUT_FLOWS,
+	     "add @inflows { oif ct count over %d } " TEXT_REASON " goto inbound_refuse", LAYOUT_FLOWS,
 	     NUM_REASON(AN_REASON_INFLOWS));
 	RULE(m, "inbound", "the worker's own: readiness",
 	     OPS(IPV4, LOAD_SADDR, op_cmp_addr(NFT_CMP_EQ, R1, &worker), op_goto("let_in")), "ip saddr %s goto let_in",
@@ -342,11 +352,11 @@ static void add_inbound(struct nf_model *m, const struct plane *p)
 	RULE(m, "inbound", NULL, OPS(REASON(AN_REASON_PORT), op_goto("inbound_refuse")), TEXT_REASON " goto inbound_refuse",
 	     NUM_REASON(AN_REASON_PORT));
 	RULE(m, "let_in", NULL,
-	     OPS(op_meta(NFT_META_OIFNAME, R1), op_lookup_map(R1, "current", R1), op_ct_set(NFT_CT_MARK, R1), op_accept()),
-	     "ct mark set oifname map @current accept");
+	     OPS(op_meta(NFT_META_OIF, R1), op_lookup_map(R1, "current", R1), op_ct_set(NFT_CT_MARK, R1), op_accept()),
+	     "ct mark set oif map @current accept");
 	RULE(m, "inbound_refuse", NULL,
-	     OPS(op_meta(NFT_META_OIFNAME, R1), op_meta(NFT_META_MARK, R2), op_dynset_counter(R1, "denied")),
-	     "add @denied { oifname . meta mark counter }");
+	     OPS(op_meta(NFT_META_OIF, R1), op_meta(NFT_META_MARK, R9), op_dynset_counter(R1, "denied")),
+	     "add @denied { oif . meta mark counter }");
 	RULE(m, "inbound_refuse", NULL, OPS(REJECT_RESET), "meta l4proto tcp reject with tcp reset");
 	RULE(m, "inbound_refuse", NULL, OPS(REJECT_PROHIBITED), "reject with icmpx admin-prohibited");
 }
@@ -354,26 +364,26 @@ static void add_inbound(struct nf_model *m, const struct plane *p)
 /* What an actor begins, and what it sends in flows that were not judged by its present policy. */
 static void add_judge(struct nf_model *m)
 {
-	RULE(m, "judge", NULL, OPS(OIFNAME_NOT(LAYOUT_UP_LINK), REASON(AN_REASON_FLOOR), op_goto("refuse")),
-	     "oifname != \"" LAYOUT_UP_LINK "\" " TEXT_REASON " goto refuse", NUM_REASON(AN_REASON_FLOOR));
+	RULE(m, "judge", NULL, OPS(OIF_NOT(LAYOUT_UP_INDEX), REASON(AN_REASON_FLOOR), op_goto("refuse")),
+	     "oif != " UP " " TEXT_REASON " goto refuse", NUM_REASON(AN_REASON_FLOOR));
 	RULE(m, "judge", NULL, OPS(CT_STATE(CT_ESTABLISHED | CT_RELATED), CT_REPLY, op_accept()),
 	     "ct state established,related ct direction reply accept");
 	RULE(m, "judge", NULL, OPS(L4PROTO_IN("icmps"), CT_STATE(CT_RELATED), op_accept()),
 	     "meta l4proto @icmps ct state related accept");
 	RULE(m, "judge", NULL, OPS(op_jump("floor")), "jump floor");
 	RULE(m, "judge", NULL,
-	     OPS(CT_STATE(CT_NEW), op_meta(NFT_META_IIFNAME, R1), op_dynset_limit(R1, "rates", LAYOUT_RATE, LAYOUT_RATE_BURST),
+	     OPS(CT_STATE(CT_NEW), op_meta(NFT_META_IIF, R1), op_dynset_limit(R1, "rates", LAYOUT_RATE, LAYOUT_RATE_BURST),
 		 REASON(AN_REASON_RATE), op_goto("refuse")),
-	     "ct state new add @rates { iifname limit rate over %d/second burst %d packets } " TEXT_REASON " goto refuse",
+	     "ct state new add @rates { iif limit rate over %d/second burst %d packets } " TEXT_REASON " goto refuse",
 	     LAYOUT_RATE, LAYOUT_RATE_BURST, NUM_REASON(AN_REASON_RATE));
 	RULE(m, "judge", NULL,
-	     OPS(CT_STATE(CT_NEW), op_meta(NFT_META_IIFNAME, R1), op_dynset_count(R1, "flows", LAYOUT_FLOWS),
+	     OPS(CT_STATE(CT_NEW), op_meta(NFT_META_IIF, R1), op_dynset_count(R1, "flows", LAYOUT_FLOWS),
 		 REASON(AN_REASON_FLOWS), op_goto("refuse")),
-	     "ct state new add @flows { iifname ct count over %d } " TEXT_REASON " goto refuse", LAYOUT_FLOWS,
+	     "ct state new add @flows { iif ct count over %d } " TEXT_REASON " goto refuse", LAYOUT_FLOWS,
 	     NUM_REASON(AN_REASON_FLOWS));
 	RULE(m, "judge", NULL,
-	     OPS(op_meta(NFT_META_IIFNAME, R1), op_lookup_map(R1, "egress", R1), op_meta_set(NFT_META_MARK, R1)),
-	     "meta mark set iifname map @egress");
+	     OPS(op_meta(NFT_META_IIF, R1), op_lookup_map(R1, "egress", R1), op_meta_set(NFT_META_MARK, R1)),
+	     "meta mark set iif map @egress");
 	RULE(m, "judge", NULL, OPS(op_meta(NFT_META_MARK, R1), op_lookup_map(R1, "chains", NFT_REG_VERDICT)),
 	     "meta mark vmap @chains");
 	RULE(m, "judge", NULL, OPS(REASON(AN_REASON_POLICY), op_goto("refuse")), TEXT_REASON " goto refuse",
@@ -406,8 +416,8 @@ static void add_egress(struct nf_model *m)
 {
 	/* the generation of the policy that let a flow through stays with the flow */
 	RULE(m, "pass", NULL,
-	     OPS(op_meta(NFT_META_IIFNAME, R1), op_lookup_map(R1, "current", R1), op_ct_set(NFT_CT_MARK, R1), op_accept()),
-	     "ct mark set iifname map @current accept");
+	     OPS(op_meta(NFT_META_IIF, R1), op_lookup_map(R1, "current", R1), op_ct_set(NFT_CT_MARK, R1), op_accept()),
+	     "ct mark set iif map @current accept");
 	RULE(m, "egress_none", NULL, OPS(REASON(AN_REASON_POLICY), op_goto("refuse")), TEXT_REASON " goto refuse",
 	     NUM_REASON(AN_REASON_POLICY));
 	RULE(m, "egress_all", NULL, OPS(op_goto("pass")), "goto pass");
@@ -421,8 +431,8 @@ static void add_egress(struct nf_model *m)
 	PRIVATE_RULE(m, IPV6, LOAD_DADDR6, "private6", "ip6 daddr");
 	RULE(m, "egress_internet", NULL, OPS(op_goto("pass")), "goto pass");
 	RULE(m, "refuse", NULL,
-	     OPS(op_meta(NFT_META_IIFNAME, R1), op_meta(NFT_META_MARK, R2), op_dynset_counter(R1, "denied")),
-	     "add @denied { iifname . meta mark counter }");
+	     OPS(op_meta(NFT_META_IIF, R1), op_meta(NFT_META_MARK, R9), op_dynset_counter(R1, "denied")),
+	     "add @denied { iif . meta mark counter }");
 	RULE(m, "refuse", NULL, OPS(REJECT_RESET), "meta l4proto tcp reject with tcp reset");
 	RULE(m, "refuse", NULL, OPS(REJECT_PROHIBITED), "reject with icmpx admin-prohibited");
 }
@@ -435,9 +445,9 @@ static void add_exit(struct nf_model *m, const struct plane *p)
 
 	addr_format_host(&p->inner, inner);
 	addr_format_host(&p->inner6, inner6);
-	RULE(m, "exit", "seal", OPS(OIFNAME(LAYOUT_UP_LINK), IPV4, SET_SADDR_FIRST(LAYOUT_SEAL4), op_accept()), NULL);
-	RULE(m, "exit", "seal", OPS(OIFNAME(LAYOUT_UP_LINK), IPV6, SET_SADDR6_FIRST(LAYOUT_SEAL6), op_accept()), NULL);
-	RULE(m, "exit", NULL, OPS(OIFNAME("lo"), op_accept()), "oifname \"lo\" accept");
+	RULE(m, "exit", "seal", OPS(OIF(LAYOUT_UP_INDEX), IPV4, SET_SADDR_FIRST(LAYOUT_SEAL4), op_accept()), NULL);
+	RULE(m, "exit", "seal", OPS(OIF(LAYOUT_UP_INDEX), IPV6, SET_SADDR6_FIRST(LAYOUT_SEAL6), op_accept()), NULL);
+	RULE(m, "exit", NULL, OPS(OIF(LO_INDEX), op_accept()), "oif " LO " accept");
 	RULE(m, "exit", NULL, OPS(L4PROTO_IN("icmps"), op_jump("exit_icmp")), "meta l4proto @icmps jump exit_icmp");
 	RULE(m, "exit", NULL,
 	     OPS(IPV4, LOAD_DADDR, op_lookup(R1, "known4", 0), SET_INNER(&p->inner), SET_DADDR, op_accept()),

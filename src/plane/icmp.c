@@ -49,10 +49,10 @@ void icmp_forged_rules(struct nf_model *m, const struct plane *p)
 void icmp_entrance_rules(struct nf_model *m)
 {
 	RULE(m, "examine_icmp", NULL,
-	     OPS(IS_ERROR4, op_meta(NFT_META_IIFNAME, R1), op_lookup_map(R1, "outer4", R1), WRITE4(EMBEDDED_DADDR)),
+	     OPS(IS_ERROR4, op_meta(NFT_META_IIF, R1), op_lookup_map(R1, "outer4", R1), WRITE4(EMBEDDED_DADDR)),
 	     NULL);
 	RULE(m, "examine_icmp", NULL,
-	     OPS(IS_ERROR6, op_meta(NFT_META_IIFNAME, R1), op_lookup_map(R1, "outer6", R1), WRITE6(EMBEDDED_DADDR6)),
+	     OPS(IS_ERROR6, op_meta(NFT_META_IIF, R1), op_lookup_map(R1, "outer6", R1), WRITE6(EMBEDDED_DADDR6)),
 	     NULL);
 }
 

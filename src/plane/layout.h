@@ -18,6 +18,7 @@
 #define LAYOUT_UP_LINK	   "up0"	 /* gateway's end */
 #define LAYOUT_SLOT_LINK   "an"		 /* prefix of the gateway's end of a slot, "an7" */
 #define LAYOUT_INNER_LINK  "eth0"	 /* the actor's end */
+#define LAYOUT_UP_INDEX	   2		 /* of the gateway's end of the link to the worker: the first after lo */
 #define LAYOUT_INNER_INDEX 2		 /* of the actor's end: the first after lo in a new namespace */
 #define LAYOUT_SLOT_INDEX  16		 /* what a slot's link in the gateway has added to the slot's number */
 #define LAYOUT_NETNS	   "actornet-"	 /* prefix of names under /run/netns */
@@ -59,6 +60,7 @@ extern const uint8_t layout_mac_up[6];	    /* up0 */
  * struct plane - what is particular to one worker
  * @id:        8 hex digits in the names under /run/netns
  * @uplink:    its name
+ * @link:      number of actornet0
  * @inner, @inner6:     the actor's address with prefix
  * @gateway, @gateway6: the actor's default gateway
  * @range, @range6:     outer range
@@ -73,6 +75,7 @@ extern const uint8_t layout_mac_up[6];	    /* up0 */
 struct plane {
 	char id[9];
 	char uplink[IFNAMSIZ];
+	uint32_t link;
 	struct addr inner, inner6, gateway, gateway6, range, range6;
 	bool ipv6;
 	enum guard { GUARD_OFF, GUARD_UPLINK, GUARD_ALL } guard4, guard6;

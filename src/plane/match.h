@@ -30,13 +30,13 @@
 #define IPV4 op_meta(NFT_META_NFPROTO, R1), op_cmp_u8(NFT_CMP_EQ, R1, NFPROTO_IPV4)
 #define IPV6 op_meta(NFT_META_NFPROTO, R1), op_cmp_u8(NFT_CMP_EQ, R1, NFPROTO_IPV6)
 
+/* iif, oif: by number, where it is known: no name is copied */
+#define IIF(index) op_meta(NFT_META_IIF, R1), op_cmp_u32(NFT_CMP_EQ, R1, index)
+#define OIF(index) op_meta(NFT_META_OIF, R1), op_cmp_u32(NFT_CMP_EQ, R1, index)
+#define OIF_NOT(index) op_meta(NFT_META_OIF, R1), op_cmp_u32(NFT_CMP_NEQ, R1, index)
 #define IIFNAME(name) op_meta(NFT_META_IIFNAME, R1), op_cmp_name(NFT_CMP_EQ, R1, name)
-#define IIFNAME_NOT(name) op_meta(NFT_META_IIFNAME, R1), op_cmp_name(NFT_CMP_NEQ, R1, name)
 #define OIFNAME(name) op_meta(NFT_META_OIFNAME, R1), op_cmp_name(NFT_CMP_EQ, R1, name)
-#define OIFNAME_NOT(name) op_meta(NFT_META_OIFNAME, R1), op_cmp_name(NFT_CMP_NEQ, R1, name)
 #define IIFNAME_SLOT op_meta(NFT_META_IIFNAME, R1), op_cmp_name_prefix(NFT_CMP_EQ, R1, LAYOUT_SLOT_LINK)
-#define IIFNAME_NOT_SLOT op_meta(NFT_META_IIFNAME, R1), op_cmp_name_prefix(NFT_CMP_NEQ, R1, LAYOUT_SLOT_LINK)
-#define OIFNAME_SLOT op_meta(NFT_META_OIFNAME, R1), op_cmp_name_prefix(NFT_CMP_EQ, R1, LAYOUT_SLOT_LINK)
 
 #define L4PROTO(proto) op_meta(NFT_META_L4PROTO, R1), op_cmp_u8(NFT_CMP_EQ, R1, proto)
 #define L4PROTO_IN(set) op_meta(NFT_META_L4PROTO, R1), op_lookup(R1, set, 0)

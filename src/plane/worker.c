@@ -79,19 +79,19 @@ static void add_unseal(struct nf_model *m, const struct plane *p)
 }
 
 /* What comes from the gateway: DNS to the resolver, the rest where it wants to. */
-static void add_ports_egress(struct nf_model *m)
+static void add_ports_egress(struct nf_model *m, const struct plane *p)
 {
 	RULE(m, "ports", NULL,
-	     OPS(IIFNAME(LINK), IPV4, LOAD_DADDR, AND_PROTO_DPORT, op_lookup_map(R1, "dns4", R1), op_dnat(NFPROTO_IPV4, R1, 0)),
-	     "iifname \"" LINK "\" dnat ip to ip daddr . meta l4proto . th dport map @dns4");
+	     OPS(IIF(p->link), IPV4, LOAD_DADDR, AND_PROTO_DPORT, op_lookup_map(R1, "dns4", R1), op_dnat(NFPROTO_IPV4, R1, 0)),
+	     "iif %u dnat ip to ip daddr . meta l4proto . th dport map @dns4", p->link);
 	RULE(m, "ports", NULL,
-	     OPS(IIFNAME(LINK), IPV6, LOAD_DADDR6, AND_PROTO_DPORT6, op_lookup_map(R1, "dns6", R1),
+	     OPS(IIF(p->link), IPV6, LOAD_DADDR6, AND_PROTO_DPORT6, op_lookup_map(R1, "dns6", R1),
 		 op_dnat(NFPROTO_IPV6, R1, 0)),
-	     "iifname \"" LINK "\" dnat ip6 to ip6 daddr . meta l4proto . th dport map @dns6");
-	RULE(m, "ports", NULL, OPS(IIFNAME(LINK), IPV4, LOAD_DADDR, op_dnat(NFPROTO_IPV4, R1, 0)),
-	     "iifname \"" LINK "\" dnat ip to ip daddr");
-	RULE(m, "ports", NULL, OPS(IIFNAME(LINK), IPV6, LOAD_DADDR6, op_dnat(NFPROTO_IPV6, R1, 0)),
-	     "iifname \"" LINK "\" dnat ip6 to ip6 daddr");
+	     "iif %u dnat ip6 to ip6 daddr . meta l4proto . th dport map @dns6", p->link);
+	RULE(m, "ports", NULL, OPS(IIF(p->link), IPV4, LOAD_DADDR, op_dnat(NFPROTO_IPV4, R1, 0)),
+	     "iif %u dnat ip to ip daddr", p->link);
+	RULE(m, "ports", NULL, OPS(IIF(p->link), IPV6, LOAD_DADDR6, op_dnat(NFPROTO_IPV6, R1, 0)),
+	     "iif %u dnat ip6 to ip6 daddr", p->link);
 }
 
 /* The port maps, the more specific first; @match is what nft puts before them. */
@@ -111,9 +111,9 @@ static void add_port_maps(struct nf_model *m, const char *chain)
 	     "meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @ports6");
 }
 
-static void add_ports(struct nf_model *m)
+static void add_ports(struct nf_model *m, const struct plane *p)
 {
-	add_ports_egress(m);
+	add_ports_egress(m, p);
 	RULE(m, "ports", NULL, OPS(FIB_NOT_LOCAL(NFTA_FIB_F_DADDR), op_accept()), "fib daddr type != local accept");
 	/* a segment from the middle of a flow is no beginning: it may be meant for the actor that had the port before */
 	RULE(m, "ports", NULL,
@@ -138,7 +138,7 @@ static void add_own_ports(struct nf_model *m)
 	const struct addr loopback = addr_v4(0x7f000000, 32);
 	const struct addr loopback6 = { AF_INET6, 128, { [15] = 1 } };
 
-	RULE(m, "own_ports", NULL, OPS(OIFNAME_NOT("lo"), op_accept()), "oifname != \"lo\" accept");
+	RULE(m, "own_ports", NULL, OPS(OIF_NOT(1), op_accept()), "oif != 1 accept");
 	RULE(m, "own_ports", NULL,
 	     OPS(IPV4, LOAD_DADDR, op_bitwise(R1, (const uint8_t[]){ 0xff, 0, 0, 0 }, (const uint8_t[4]){ 0 }, 4),
 		 op_cmp_addr(NFT_CMP_EQ, R1, &loopback), op_accept()),
@@ -148,8 +148,9 @@ static void add_own_ports(struct nf_model *m)
 	add_port_maps(m, "own_ports");
 }
 
-#define FROM_ACTOR_OUT IIFNAME(LINK), OIFNAME_NOT(LINK)
-#define TEXT_FROM_ACTOR_OUT "iifname \"" LINK "\" oifname != \"" LINK "\""
+#define FROM_ACTOR_OUT IIF(p->link), OIF_NOT(p->link)
+#define TEXT_FROM_ACTOR_OUT "iif %u oif != %u"
+#define NUM_FROM_ACTOR_OUT p->link, p->link
 
 static void add_masquerade(struct nf_model *m, const struct plane *p)
 {
@@ -160,12 +161,12 @@ static void add_masquerade(struct nf_model *m, const struct plane *p)
 		RULE(m, "masq", NULL,
 		     OPS(FROM_ACTOR_OUT, L4PROTO(protocols[i]), op_immediate(R1, min, 2), op_immediate(R2, max, 2),
 			 op_masq(R1, R2, NF_NAT_RANGE_PROTO_RANDOM_FULLY | NF_NAT_RANGE_PROTO_SPECIFIED)),
-		     TEXT_FROM_ACTOR_OUT " meta l4proto %s masquerade to :%u-%u fully-random",
+		     TEXT_FROM_ACTOR_OUT " meta l4proto %s masquerade to :%u-%u fully-random", NUM_FROM_ACTOR_OUT,
 		     protocols[i] == IPPROTO_TCP ? "tcp" : "udp", p->nat_min, p->nat_max);
-	RULE(m, "masq", NULL, OPS(FROM_ACTOR_OUT, op_masq(0, 0, 0)), TEXT_FROM_ACTOR_OUT " masquerade");
+	RULE(m, "masq", NULL, OPS(FROM_ACTOR_OUT, op_masq(0, 0, 0)), TEXT_FROM_ACTOR_OUT " masquerade", NUM_FROM_ACTOR_OUT);
 	RULE(m, "masq", "the worker's own, to an actor",
-	     OPS(OIFNAME(LINK), FIB_LOCAL(NFTA_FIB_F_SADDR), op_masq(0, 0, 0)),
-	     "oifname \"" LINK "\" fib saddr type local masquerade");
+	     OPS(OIF(p->link), FIB_LOCAL(NFTA_FIB_F_SADDR), op_masq(0, 0, 0)),
+	     "oif %u fib saddr type local masquerade", p->link);
 }
 
 static void add_leak(struct nf_model *m, const struct plane *p)
@@ -179,15 +180,15 @@ static void add_leak(struct nf_model *m, const struct plane *p)
 	for (unsigned int i = 0; i < p->range6.prefix; i++)
 		mask6.bytes[i / 8] = (uint8_t)(mask6.bytes[i / 8] | 0x80U >> i % 8);
 	RULE(m, "leak", NULL,
-	     OPS(FROM_ACTOR_OUT, IPV4, LOAD_SADDR, op_bitwise(R1, mask.bytes, (const uint8_t[4]){ 0 }, 4),
-		 op_cmp_addr(NFT_CMP_EQ, R1, &range), op_counter(), op_drop()),
-	     TEXT_FROM_ACTOR_OUT " ip saddr & %s == %s counter drop", addr_format_host(&mask, bits),
-	     addr_format_host(&range, text));
+	     OPS(IPV4, LOAD_SADDR, op_bitwise(R1, mask.bytes, (const uint8_t[4]){ 0 }, 4),
+		 op_cmp_addr(NFT_CMP_EQ, R1, &range), FROM_ACTOR_OUT, op_counter(), op_drop()),
+	     "ip saddr & %s == %s " TEXT_FROM_ACTOR_OUT " counter drop", addr_format_host(&mask, bits),
+	     addr_format_host(&range, text), NUM_FROM_ACTOR_OUT);
 	RULE(m, "leak", NULL,
-	     OPS(FROM_ACTOR_OUT, IPV6, LOAD_SADDR6, op_bitwise(R1, mask6.bytes, (const uint8_t[16]){ 0 }, 16),
-		 op_cmp_addr(NFT_CMP_EQ, R1, &range6), op_counter(), op_drop()),
-	     TEXT_FROM_ACTOR_OUT " ip6 saddr & %s == %s counter drop", addr_format_host(&mask6, bits),
-	     addr_format_host(&range6, text6));
+	     OPS(IPV6, LOAD_SADDR6, op_bitwise(R1, mask6.bytes, (const uint8_t[16]){ 0 }, 16),
+		 op_cmp_addr(NFT_CMP_EQ, R1, &range6), FROM_ACTOR_OUT, op_counter(), op_drop()),
+	     "ip6 saddr & %s == %s " TEXT_FROM_ACTOR_OUT " counter drop", addr_format_host(&mask6, bits),
+	     addr_format_host(&range6, text6), NUM_FROM_ACTOR_OUT);
 }
 
 /* To the worker's own stack. */
@@ -196,7 +197,7 @@ static void add_input(struct nf_model *m, const struct plane *p)
 	const uint8_t nat_min[2] = { (uint8_t)(p->nat_min >> 8), (uint8_t)p->nat_min };
 	const uint8_t nat_max[2] = { (uint8_t)(p->nat_max >> 8), (uint8_t)p->nat_max };
 
-	RULE(m, "input", NULL, OPS(IIFNAME(LINK), op_goto("from_gateway")), "iifname \"" LINK "\" goto from_gateway");
+	RULE(m, "input", NULL, OPS(IIF(p->link), op_goto("from_gateway")), "iif %u goto from_gateway", p->link);
 	/* the worker's stack would reset a live flow of an actor's */
 	RULE(m, "input", "stray",
 	     OPS(CT_STATE(CT_INVALID), LOAD_PROTO_DPORT, op_lookup(R1, "mapped", 0), op_counter(), op_drop()),
@@ -248,17 +249,17 @@ static void add_guard(struct nf_model *m, const struct plane *p, enum guard guar
 static void add_forward(struct nf_model *m, const struct plane *p)
 {
 	RULE(m, "forward", NULL,
-	     OPS(IIFNAME(LINK), OIFNAME(p->uplink), CT_STATE(CT_ESTABLISHED | CT_RELATED | CT_NEW), op_accept()),
-	     "iifname \"" LINK "\" oifname \"%s\" ct state established,related,new accept", p->uplink);
-	RULE(m, "forward", NULL, OPS(OIFNAME(LINK), CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
-	     "oifname \"" LINK "\" ct state established,related accept");
+	     OPS(IIF(p->link), OIFNAME(p->uplink), CT_STATE(CT_ESTABLISHED | CT_RELATED | CT_NEW), op_accept()),
+	     "iif %u oifname \"%s\" ct state established,related,new accept", p->link, p->uplink);
+	RULE(m, "forward", NULL, OPS(OIF(p->link), CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
+	     "oif %u ct state established,related accept", p->link);
 	RULE(m, "forward", NULL,
-	     OPS(OIFNAME(LINK), op_ct(NFT_CT_STATUS, R1),
+	     OPS(OIF(p->link), op_ct(NFT_CT_STATUS, R1),
 		 op_bitwise(R1, &(const uint32_t){ IPS_DST_NAT }, &(const uint32_t){ 0 }, 4),
 		 op_cmp_u32(NFT_CMP_NEQ, R1, 0), op_accept()),
-	     "oifname \"" LINK "\" ct status dnat accept");
-	RULE(m, "forward", NULL, OPS(OIFNAME(LINK), op_counter(), op_drop()), "oifname \"" LINK "\" counter drop");
-	RULE(m, "forward", NULL, OPS(IIFNAME(LINK), op_counter(), op_drop()), "iifname \"" LINK "\" counter drop");
+	     "oif %u ct status dnat accept", p->link);
+	RULE(m, "forward", NULL, OPS(OIF(p->link), op_counter(), op_drop()), "oif %u counter drop", p->link);
+	RULE(m, "forward", NULL, OPS(IIF(p->link), op_counter(), op_drop()), "iif %u counter drop", p->link);
 	add_guard(m, p, p->guard4, NFPROTO_IPV4);
 	add_guard(m, p, p->guard6, NFPROTO_IPV6);
 }
@@ -269,7 +270,7 @@ void worker_model(struct nf_model *m, const struct plane *p)
 	add_sets(m);
 	add_chains(m);
 	add_unseal(m, p);
-	add_ports(m);
+	add_ports(m, p);
 	add_own_ports(m);
 	add_masquerade(m, p);
 	add_leak(m, p);

@@ -17,7 +17,8 @@
  * @name, @peer:     names of the ends
  * @netns_fd:        namespace of @name; -1: the socket's
  * @peer_netns_fd:   namespace of @peer; -1: the socket's
- * @index, @peer_index: their numbers, both or neither; 0: the kernel's choice
+ * @index, @peer_index: their numbers; 0: the kernel's choice, which the end that is
+ *                   made first must have where the other has it
  * @mac, @peer_mac:  set at creation, so that udev leaves them alone
  * @mtu:             bytes, of both; 0: the kernel's default
  * @noarp, @peer_noarp: IFF_NOARP at creation

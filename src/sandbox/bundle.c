@@ -308,7 +308,7 @@ static void bundle_resolv_keep(struct text *out, const char *path)
 
 char *bundle_resolv_conf(const struct bundle *bundle, const char *const *nameservers)
 {
-	size_t size = 2 * BUNDLE_RESOLV_MAX;
+	const size_t size = 2 * (size_t)BUNDLE_RESOLV_MAX;
 	json_t *mounts = json_object_get(bundle->config, "mounts");
 	json_t *mount = json_array_get(mounts, bundle_find_resolv(mounts, 0));
 	const char *source = json_string_value(json_object_get(mount, "source"));

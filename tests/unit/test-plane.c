@@ -10,7 +10,7 @@
 
 static struct plane sample(void)
 {
-	struct plane p = { .id = "f0000001", .uplink = "ens5", .ipv6 = true, .mtu = 1500, .nat_min = 20000, .nat_max = 29999 };
+	struct plane p = { .id = "f0000001", .uplink = "ens5", .link = 7, .ipv6 = true, .mtu = 1500, .nat_min = 20000, .nat_max = 29999 };
 
 	assert_int_equal(addr_parse(LAYOUT_INNER, &p.inner), 0);
 	assert_int_equal(addr_parse(LAYOUT_INNER6, &p.inner6), 0);
