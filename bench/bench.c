@@ -132,11 +132,24 @@ static int bench_wait(int pipe_fd, struct an_error *err)
 	return -told.err;
 }
 
+/* Better known before the minutes that it takes. */
+static int bench_check_output(const char *path, struct an_error *err)
+{
+	int fd = path ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644) : -1;
+
+	if (path && fd < 0)
+		return error_set(err, AN_FAILED, errno, path, "can't be written: %s", strerror(errno));
+	fd_close(fd);
+	return 0;
+}
+
 int bench_run(const struct bench_spec *spec, struct an_error *err)
 {
-	int fds[2], r;
+	int fds[2], r = bench_check_output(spec->output, err);
 	pid_t pid;
 
+	if (r < 0)
+		return r;
 	lab_sweep(0);
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return error_set(err, AN_FAILED, errno, "pipe", "%s", strerror(errno));

@@ -27,7 +27,7 @@ int lab_rtnl(int ns, struct nl_sock *ret_sock, struct an_error *err)
 static int lab_lo_up(int ns, struct an_error *err)
 {
 	_cleanup_(nl_close) struct nl_sock rtnl = NL_SOCK_CLOSED;
-	struct link lo;
+	struct link lo = { 0 };
 	int r = lab_rtnl(ns, &rtnl, err);
 
 	if (r == 0)
@@ -76,7 +76,7 @@ static int lab_end(int ns, const char *link_name, const struct addr addrs[2], co
 		   struct an_error *err)
 {
 	_cleanup_(nl_close) struct nl_sock rtnl = NL_SOCK_CLOSED;
-	struct link link;
+	struct link link = { 0 };
 	int r = lab_rtnl(ns, &rtnl, err);
 
 	if (r == 0)

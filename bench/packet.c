@@ -18,15 +18,14 @@ static struct sockaddr_in packet_name(const struct addr *addr, uint16_t port)
 {
 	struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons(port) };
 
-	if (addr)
-		memcpy(&name.sin_addr, addr->bytes, 4);
+	memcpy(&name.sin_addr, addr->bytes, 4);
 	return name;
 }
 
 int packet_open(struct packet *p, const struct lab *lab, const struct lab_place *worker, uint16_t port,
 		struct an_error *err)
 {
-	struct sockaddr_in to = packet_name(&worker->addr, port), any = packet_name(NULL, 0);
+	struct sockaddr_in to = packet_name(&worker->addr, port), any = { .sin_family = AF_INET };
 	socklen_t len = sizeof(any);
 
 	*p = (struct packet){ .client_fd = -1, .sink_fd = -1, .lab = lab, .worker = worker };

@@ -165,7 +165,7 @@ int bench_cli(struct bench *b, struct an_error *err)
 {
 	struct program p = { .bench = b };
 	struct an_error ignored;
-	int rounds = b->spec->quick ? 20 : 100, r = lab_open(&p.lab, err);
+	int rounds = b->spec->quick ? 10 : 100, r = lab_open(&p.lab, err);
 
 	if (r == 0) {
 		p.worker = lab_place(&p.lab, "worker", err);

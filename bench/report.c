@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define REPORT_DIGITS JSON_REAL_PRECISION(6) /* else 0.1 is written with 17 digits */
+
 int report_init(struct report *r, const struct bench_spec *spec)
 {
 	struct utsname name;
@@ -25,6 +27,7 @@ int report_init(struct report *r, const struct bench_spec *spec)
 	r->notes = json_array();
 	if (uname(&name) < 0 || !gmtime_r(&now, &tm))
 		return -errno;
+	name.release[strcspn(name.release, "-")] = '\0'; /* what a distribution adds says nothing here */
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	r->root = json_pack("{s:i, s:s, s:s, s:s, s:i, s:b}", "schema", 1, "date", date, "kernel",
 			    name.release, "machine", name.machine, "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN),
@@ -164,13 +167,14 @@ static void report_print(const struct report *r)
 int report_end(const struct report *r, const struct bench_spec *spec, struct an_error *err)
 {
 	if (spec->json) {
-		json_dumpf(r->root, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+		json_dumpf(r->root, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | REPORT_DIGITS);
 		printf("\n");
 		fflush(stdout);
 	} else {
 		report_print(r);
 	}
-	if (spec->output && json_dump_file(r->root, spec->output, JSON_INDENT(1) | JSON_PRESERVE_ORDER) < 0)
+	if (spec->output &&
+	    json_dump_file(r->root, spec->output, JSON_INDENT(1) | JSON_PRESERVE_ORDER | REPORT_DIGITS) < 0)
 		return error_set(err, AN_FAILED, errno ? errno : EIO, spec->output, "can't be written");
 	return 0;
 }

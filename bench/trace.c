@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -21,8 +22,8 @@ void trace_mark(unsigned int section)
 	prctl(TRACE_MARK, section, 0, 0, 0);
 }
 
-/* The child: this program again, silent. */
-static _Noreturn void trace_child(char *const argv[], bool traced)
+/* The child: this program again, silent and traced. */
+static _Noreturn void trace_child(char *const argv[])
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -30,8 +31,7 @@ static _Noreturn void trace_child(char *const argv[], bool traced)
 		dup2(null, STDOUT_FILENO);
 		dup2(null, STDERR_FILENO);
 	}
-	if (traced)
-		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	execv("/proc/self/exe", argv);
 	_exit(127);
 }
@@ -44,13 +44,21 @@ static int trace_failed(const char *what, struct an_error *err)
 int64_t trace_spawn(char *const argv[], struct an_error *err)
 {
 	uint64_t begin = clock_us();
-	int status;
-	pid_t pid = vfork();
+	posix_spawn_file_actions_t silent = { 0 };
+	int status, r = -posix_spawn_file_actions_init(&silent);
+	pid_t pid = -1;
 
-	if (pid < 0)
-		return trace_failed("vfork", err);
-	if (pid == 0)
-		trace_child(argv, false);
+	if (r == 0)
+		r = -posix_spawn_file_actions_addopen(&silent, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	if (r == 0)
+		r = -posix_spawn_file_actions_addopen(&silent, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	if (r == 0)
+		r = -posix_spawn(&pid, "/proc/self/exe", &silent, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&silent);
+	if (r < 0) {
+		errno = -r;
+		return trace_failed("spawn", err);
+	}
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return trace_failed("waitpid", err);
@@ -133,7 +141,7 @@ int trace_run(char *const argv[], struct trace *ret_trace, struct an_error *err)
 	if (pid < 0)
 		return trace_failed("fork", err);
 	if (pid == 0)
-		trace_child(argv, true);
+		trace_child(argv);
 	if (waitpid(pid, &status, 0) < 0)
 		return trace_failed("waitpid", err);
 	if (!WIFSTOPPED(status)) {

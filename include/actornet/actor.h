@@ -202,10 +202,22 @@ typedef int an_actor_cb(const struct an_actor_info *info, void *data);
 int an_actor_list(struct an_worker *worker, an_actor_cb *cb, void *data, struct an_error *err);
 
 /**
- * an_actor_ports_set() - replace an active actor's inbound ports; flows of ports that stay are not touched
+ * an_actor_ports_set() - replace an active actor's inbound ports
+ *
+ * Flows of ports that stay are not touched, those of ports that go end. The two below do the same by difference, under
+ * one lock, so that none of several callers is lost.
+ *
  * Return: 1 if something changed, 0 if not, or a negative errno as an_actor_activate() and an_actor_show().
  */
 int an_actor_ports_set(struct an_worker *worker, const char *name, const struct an_port *ports, size_t n_ports,
+		       struct an_error *err);
+
+/** an_actor_ports_add() - add ports; one that it has already changes nothing. Return: as an_actor_ports_set(). */
+int an_actor_ports_add(struct an_worker *worker, const char *name, const struct an_port *ports, size_t n_ports,
+		       struct an_error *err);
+
+/** an_actor_ports_del() - take ports away. Return: as an_actor_ports_set(), and ENOENT (AN_FAILED) for one it has not. */
+int an_actor_ports_del(struct an_worker *worker, const char *name, const struct an_port *ports, size_t n_ports,
 		       struct an_error *err);
 
 /**

@@ -8,10 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What was returned last, for error_remedy() where there is no struct to read it from. */
+static _Thread_local int error_last = -EINVAL;
+
 /* A failure must never read as success, whatever errno it came with. */
 static int error_return(int errnum)
 {
-	return errnum > 0 ? -errnum : -EINVAL;
+	error_last = errnum > 0 ? -errnum : -EINVAL;
+	return error_last;
 }
 
 static void error_begin(struct an_error *err, int kind, int errnum, const char *object)
@@ -70,7 +74,7 @@ int error_remedy(struct an_error *err, const char *format, ...)
 	va_list args;
 
 	if (!err)
-		return -EINVAL;
+		return error_last;
 	va_start(args, format);
 	vsnprintf(err->remedy, sizeof(err->remedy), format, args);
 	va_end(args);

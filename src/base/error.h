@@ -29,7 +29,7 @@ int error_errno(struct an_error *err, int kind, int errnum, const char *object, 
 /** error_text() - the errno's words, lower case: "file exists". Return: @buf. */
 const char *error_text(int errnum, char buf[static ERROR_TEXT]);
 
-/** error_remedy() - add what to do about it. Return: -err->err (-EINVAL where err is NULL). */
+/** error_remedy() - add what to do about it, right after error_set(). Return: what that did, also where err is NULL. */
 int error_remedy(struct an_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** error_object() - name the object afterwards, for errors of a layer that can't know it, unless it has one. */

@@ -64,65 +64,12 @@ const struct command command_port = {
 	.run = cmd_port,
 };
 
-static bool same_outside(const struct an_port *a, const struct an_port *b)
+static int change(struct an_worker *worker, const struct port_values *values, struct an_error *err)
 {
-	return a->protocol == b->protocol && a->family == b->family && a->port == b->port &&
-	       a->end_port == b->end_port && !memcmp(a->address, b->address, sizeof(a->address));
-}
+	const struct opt_ports *ports = &values->ports;
 
-static int add_port(struct an_actor_info *info, const struct an_port *port, struct an_error *err)
-{
-	char text[AN_PORT_TEXT], other[AN_PORT_TEXT];
-
-	an_port_format(port, text);
-	for (size_t i = 0; i < info->n_ports; i++) {
-		if (!opt_ports_overlap(&info->ports[i], port))
-			continue;
-		if (same_outside(&info->ports[i], port) && info->ports[i].actor_port == port->actor_port)
-			return 0;
-		an_port_format(&info->ports[i], other);
-		error_set(err, AN_CONFLICT, EADDRINUSE, text, "overlaps with '%s' of the actor itself",
-			  other);
-		return error_remedy(err, "actornet port del %s %s", info->name, other);
-	}
-	if (info->n_ports == AN_SPECS_MAX) {
-		error_set(err, AN_USAGE, EINVAL, text,
-			  "the actor has %d port specifications, as many as it may have", AN_SPECS_MAX);
-		return error_remedy(err, "join neighbours to ranges");
-	}
-	info->ports[info->n_ports++] = *port;
-	return 0;
-}
-
-static int del_port(struct an_actor_info *info, const struct an_port *port, struct an_error *err)
-{
-	char text[AN_PORT_TEXT];
-
-	for (size_t i = 0; i < info->n_ports; i++) {
-		struct an_port *have = &info->ports[i];
-
-		/* The actor's own port is the same as the worker's where it was not given. */
-		if (!same_outside(have, port) ||
-		    (port->actor_port != have->actor_port && port->actor_port != port->port))
-			continue;
-		memmove(have, have + 1, (info->n_ports - i - 1) * sizeof(*have));
-		info->n_ports--;
-		return 0;
-	}
-	error_set(err, AN_FAILED, ENOENT, an_port_format(port, text), "is no port of '%s'", info->name);
-	return error_remedy(err, "actornet port list %s", info->name);
-}
-
-static int change(struct an_worker *worker, const struct port_values *values, struct an_actor_info *info,
-		  struct an_error *err)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < values->ports.n && !r; i++)
-		r = (values->action == PORT_ADD ? add_port : del_port)(info, &values->ports.list[i], err);
-	if (r < 0)
-		return r;
-	return an_actor_ports_set(worker, info->name, info->ports, info->n_ports, err);
+	return values->action == PORT_ADD ? an_actor_ports_add(worker, values->actor, ports->list, ports->n, err) :
+					    an_actor_ports_del(worker, values->actor, ports->list, ports->n, err);
 }
 
 static int check(const struct port_values *values, struct an_error *err)
@@ -162,10 +109,11 @@ int cmd_port(struct cli *cli, int argc, char **argv)
 
 	if (cli_parse(cli, &command_port, argc, argv, &values))
 		return AN_USAGE;
-	if (check(&values, &cli->err) < 0 || cli_open(cli, &worker) < 0 ||
-	    an_actor_show(worker, values.actor, &info, &cli->err) < 0)
+	if (check(&values, &cli->err) < 0 || cli_open(cli, &worker) < 0)
 		return cli_fail(cli);
-	if (values.action != PORT_LIST && change(worker, &values, &info, &cli->err) < 0)
+	if (values.action != PORT_LIST && change(worker, &values, &cli->err) < 0)
+		return cli_fail(cli);
+	if (an_actor_show(worker, values.actor, &info, &cli->err) < 0)
 		return cli_fail(cli);
 	show(cli, &values, &info);
 	return values.action == PORT_LIST ? cli_flush(cli) : cli_settle(cli, worker);

@@ -6,7 +6,9 @@
 #include "core/bind.h"
 #include "core/ports.h"
 #include "core/tables.h"
+#include "nf/conntrack.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static void gather(const struct an_worker *w, const struct actor *a, struct elements *e)
@@ -58,8 +60,142 @@ static bool same_ports(const struct actor *a, const struct actor *b)
 	return a->n_ports == b->n_ports && memcmp(a->ports, b->ports, a->n_ports * sizeof(*a->ports)) == 0;
 }
 
-static int set_ports(struct an_worker *w, const char *name, const struct an_port *ports, size_t n_ports,
-		     struct an_error *err)
+/* Does any of the actor's ports lead to one of these at the actor? */
+static bool leads_there(const struct actor *a, const struct an_port *port)
+{
+	const uint32_t end = (uint32_t)port->actor_port + port->end_port - port->port;
+
+	for (size_t i = 0; i < a->n_ports; i++) {
+		const struct an_port *p = &a->ports[i];
+
+		if (p->protocol == port->protocol && p->actor_port <= end &&
+		    port->actor_port <= (uint32_t)p->actor_port + p->end_port - p->port)
+			return true;
+	}
+	return false;
+}
+
+/* Flows of ports that are gone end: the peer's next segment meets the worker's own stack. */
+static int end_flows(struct an_worker *w, const struct actor *before, const struct actor *after, struct an_error *err)
+{
+	struct party parties[2 * AN_SPECS_MAX];
+	size_t n = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < before->n_ports; i++) {
+		const struct an_port *port = &before->ports[i];
+		struct party party = {
+			.addr = layout_outer(&w->plane, AF_INET, before->n),
+			.protocol = port->protocol,
+			.port = port->actor_port,
+			.end_port = (uint16_t)(port->actor_port + port->end_port - port->port),
+		};
+
+		if (leads_there(after, port))
+			continue;
+		parties[n++] = party;
+		party.addr = layout_outer(&w->plane, AF_INET6, before->n);
+		parties[n++] = party;
+	}
+	for (unsigned int i = 0; n > 0 && r >= 0 && i < ELEMENTS_TABLES; i++)
+		r = conntrack_del(&w->side[i].nf, parties, n, err);
+	return r < 0 ? r : 0;
+}
+
+/* struct given - ports that a caller gave, and how they change those there are */
+struct given {
+	enum { HOW_SET, HOW_ADD, HOW_DEL } how;
+	const struct an_port *ports;
+	size_t n;
+};
+
+static int no_such_port(const struct an_port *port, const char *name, struct an_error *err)
+{
+	char object[AN_PORT_TEXT + 8], text[AN_PORT_TEXT];
+
+	snprintf(object, sizeof(object), "port %s", an_port_format(port, text));
+	error_set(err, AN_FAILED, ENOENT, object, "is not one of actor %s", name);
+	return error_remedy(err, "actornet port list %s shows its ports", name);
+}
+
+/* The port that is meant: where the actor's own is not given, it is the same as the worker's. */
+static size_t find_port(const struct actor *a, const struct an_port *port, bool any_actor_port)
+{
+	size_t i = 0;
+
+	for (; i < a->n_ports; i++) {
+		struct an_port p = a->ports[i];
+
+		if (any_actor_port && port->actor_port == port->port)
+			p.actor_port = port->port;
+		if (memcmp(&p, port, sizeof(p)) == 0)
+			break;
+	}
+	return i;
+}
+
+static int add_port(struct actor *a, const struct an_port *port, struct an_error *err)
+{
+	char object[AN_PORT_TEXT + 8], text[AN_PORT_TEXT];
+
+	if (find_port(a, port, false) < a->n_ports)
+		return 0;
+	for (size_t i = 0; i < a->n_ports; i++) {
+		if (!ports_overlap(&a->ports[i], port))
+			continue;
+		snprintf(object, sizeof(object), "port %s", an_port_format(port, text));
+		an_port_format(&a->ports[i], text);
+		error_set(err, AN_CONFLICT, EADDRINUSE, object, "overlaps with %s of the actor itself", text);
+		return error_remedy(err, "actornet port del %s %s", a->name, text);
+	}
+	if (a->n_ports == AN_SPECS_MAX)
+		return ports_too_many(a->n_ports + 1, err);
+	a->ports[a->n_ports++] = *port;
+	return 0;
+}
+
+static int del_port(struct actor *a, const struct an_port *port, struct an_error *err)
+{
+	size_t at = find_port(a, port, true);
+
+	if (at == a->n_ports)
+		return no_such_port(port, a->name, err);
+	memmove(&a->ports[at], &a->ports[at + 1], (--a->n_ports - at) * sizeof(*a->ports));
+	return 0;
+}
+
+static int apply(struct actor *a, const struct given *given, struct an_error *err)
+{
+	int r = 0;
+
+	if (given->how == HOW_SET)
+		a->n_ports = 0;
+	for (size_t i = 0; r == 0 && i < given->n; i++) {
+		const struct an_port port = port_canonical(&given->ports[i]);
+
+		r = given->how == HOW_DEL ? del_port(a, &port, err) : add_port(a, &port, err);
+	}
+	return r;
+}
+
+static int change_ports(struct an_worker *w, const struct actor *there, const struct actor *wanted, struct an_error *err)
+{
+	int r = ports_valid(w, wanted->ports, wanted->n_ports, err);
+
+	if (r == 0)
+		r = ports_free(w, wanted, err);
+	if (r == 0)
+		r = change(w, there, wanted, err);
+	if (r == -EEXIST)
+		r = ports_blame(w, wanted, err) < 0 ? -EADDRINUSE : r;
+	if (r < 0)
+		return r;
+	actor_name_later(w, wanted); /* the alias tells the number of ports */
+	r = end_flows(w, there, wanted, err);
+	return r < 0 ? r : 1;
+}
+
+static int set_ports(struct an_worker *w, const char *name, const struct given *given, struct an_error *err)
 {
 	struct actor there, wanted;
 	int r = find_actor(w, name, &there, err);
@@ -69,29 +205,20 @@ static int set_ports(struct an_worker *w, const char *name, const struct an_port
 	if (r == 0 || !there.policy)
 		return find_no_actor(name, err);
 	wanted = there;
-	wanted.n_ports = n_ports;
-	if (n_ports)
-		memcpy(wanted.ports, ports, n_ports * sizeof(*ports));
-	if (same_ports(&there, &wanted)) /* who changed them may have been killed in the middle */
-		return tables_agree(w, err);
-	r = ports_free(w, &wanted, err);
-	if (r == 0)
-		r = change(w, &there, &wanted, err);
-	if (r == -EEXIST)
-		r = ports_blame(w, &wanted, err) < 0 ? -EADDRINUSE : r;
+	r = apply(&wanted, given, err);
 	if (r < 0)
 		return r;
-	actor_name_later(w, &wanted); /* the alias tells the number of ports */
-	return 1;
+	if (same_ports(&there, &wanted)) /* who changed them may have been killed in the middle */
+		return tables_agree(w, err);
+	return change_ports(w, &there, &wanted, err);
 }
 
-int an_actor_ports_set(struct an_worker *worker, const char *name, const struct an_port *ports, size_t n_ports,
-		       struct an_error *err)
+static int ports_call(struct an_worker *worker, const char *name, const struct given *given, struct an_error *err)
 {
 	int r = an_actor_name_check(name, err), lock;
 
 	if (r == 0)
-		r = ports_valid(worker, ports, n_ports, err);
+		r = ports_valid(worker, given->ports, given->n, err);
 	if (r < 0)
 		return r;
 	lock = worker_lock(worker, err);
@@ -99,8 +226,26 @@ int an_actor_ports_set(struct an_worker *worker, const char *name, const struct 
 		return lock;
 	r = tables_repair(worker, false, err);
 	if (r >= 0)
-		r = set_ports(worker, name, ports, n_ports, err);
+		r = set_ports(worker, name, given, err);
 	lock_drop(lock);
 	worker_wake(worker);
 	return r;
+}
+
+int an_actor_ports_set(struct an_worker *worker, const char *name, const struct an_port *ports, size_t n_ports,
+		       struct an_error *err)
+{
+	return ports_call(worker, name, &(const struct given){ HOW_SET, ports, n_ports }, err);
+}
+
+int an_actor_ports_add(struct an_worker *worker, const char *name, const struct an_port *ports, size_t n_ports,
+		       struct an_error *err)
+{
+	return ports_call(worker, name, &(const struct given){ HOW_ADD, ports, n_ports }, err);
+}
+
+int an_actor_ports_del(struct an_worker *worker, const char *name, const struct an_port *ports, size_t n_ports,
+		       struct an_error *err)
+{
+	return ports_call(worker, name, &(const struct given){ HOW_DEL, ports, n_ports }, err);
 }

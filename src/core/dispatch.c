@@ -76,7 +76,8 @@ static int forget_counters(struct an_worker *w, uint32_t n, struct an_error *err
 /* The peers' next packets then meet no flow: the worker's own stack answers them. */
 static int forget_flows(struct an_worker *w, uint32_t n, struct an_error *err)
 {
-	const struct addr outer[] = { layout_outer(&w->plane, AF_INET, n), layout_outer(&w->plane, AF_INET6, n) };
+	const struct party outer[] = { { .addr = layout_outer(&w->plane, AF_INET, n) },
+				       { .addr = layout_outer(&w->plane, AF_INET6, n) } };
 	int r = 0;
 
 	for (unsigned int i = 0; r >= 0 && i < ELEMENTS_TABLES; i++)

@@ -178,6 +178,21 @@ static int check_max(struct an_worker *w, struct an_error *err)
 	return error_remedy(err, "release an actor, or actornet up --max with a larger number");
 }
 
+/* The one that has had the most time to settle. */
+static uint32_t take_oldest(struct an_worker *w)
+{
+	size_t oldest = 0;
+	uint32_t n;
+
+	for (size_t i = 1; i < w->n_idle; i++) {
+		if (w->idle[i] < w->idle[oldest])
+			oldest = i;
+	}
+	n = w->idle[oldest];
+	w->idle[oldest] = w->idle[--w->n_idle];
+	return n;
+}
+
 int pool_take(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
 {
 	int r = 0;
@@ -187,7 +202,7 @@ int pool_take(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
 	if (r < 0)
 		return r;
 	if (w->n_idle > 0) {
-		*ret_n = w->idle[--w->n_idle];
+		*ret_n = take_oldest(w);
 		return 1;
 	}
 	r = pool_reap(w, err);

@@ -43,21 +43,41 @@ static int one_valid(const struct an_worker *w, const struct an_port *port, stru
 	return 0;
 }
 
-static bool same_place(const struct an_port *a, const struct an_port *b)
+bool ports_overlap(const struct an_port *a, const struct an_port *b)
 {
 	return a->protocol == b->protocol &&
 	       (a->family == AF_UNSPEC || b->family == AF_UNSPEC ||
-		(a->family == b->family && memcmp(a->address, b->address, sizeof(a->address)) == 0));
+		(a->family == b->family && memcmp(a->address, b->address, sizeof(a->address)) == 0)) &&
+	       a->port <= b->end_port && b->port <= a->end_port;
+}
+
+int ports_too_many(size_t n, struct an_error *err)
+{
+	error_set(err, AN_USAGE, EINVAL, "ports", "%zu of them are more than %d", n, AN_SPECS_MAX);
+	return error_remedy(err, "join neighbouring ports to ranges, or use --all-ports");
+}
+
+struct an_port port_canonical(const struct an_port *port)
+{
+	struct an_port p;
+
+	memset(&p, 0, sizeof(p));
+	p.protocol = port->protocol;
+	p.family = port->family;
+	if (port->family != AF_UNSPEC)
+		memcpy(p.address, port->address, addr_size(port->family));
+	p.port = port->port;
+	p.end_port = port->end_port;
+	p.actor_port = port->actor_port;
+	return p;
 }
 
 int ports_valid(const struct an_worker *w, const struct an_port *ports, size_t n, struct an_error *err)
 {
 	uint32_t count = 0;
 
-	if (n > AN_SPECS_MAX) {
-		error_set(err, AN_USAGE, EINVAL, "ports", "%zu of them are more than %d", n, AN_SPECS_MAX);
-		return error_remedy(err, "join neighbouring ports to ranges, or use --all-ports");
-	}
+	if (n > AN_SPECS_MAX)
+		return ports_too_many(n, err);
 	for (size_t i = 0; i < n; i++) {
 		int r = one_valid(w, &ports[i], err);
 
@@ -65,8 +85,7 @@ int ports_valid(const struct an_worker *w, const struct an_port *ports, size_t n
 			return r;
 		count += 1U + ports[i].end_port - ports[i].port;
 		for (size_t k = 0; k < i; k++) {
-			if (same_place(&ports[i], &ports[k]) && ports[i].port <= ports[k].end_port &&
-			    ports[k].port <= ports[i].end_port)
+			if (ports_overlap(&ports[i], &ports[k]))
 				return refuse(&ports[i], AN_USAGE, EINVAL, "is given twice, or overlaps another of the same call",
 					      "give each port once", err);
 		}

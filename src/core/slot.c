@@ -255,10 +255,15 @@ int slot_unshield(struct an_worker *w, uint32_t n, struct an_error *err)
 static int furnish(struct an_worker *w, uint32_t n, int netns_fd, struct an_error *err)
 {
 	int r = slot_wire(w, n, netns_fd, err);
+	char name[IFNAMSIZ];
+	struct link link;
 
 	if (r == 0)
 		r = dress_any(w, netns_fd, err);
-	return r < 0 ? r : slot_outside(w, n, err);
+	r = r < 0 ? r : slot_outside(w, n, err);
+	if (r == 1) /* to ask for it makes the kernel notice at once that the other end is up */
+		r = link_get(&GATEWAY_SIDE(w)->rtnl, layout_slot_link(n, name), &link, err) < 0 ? -EIO : 1;
+	return r;
 }
 
 int slot_make(struct an_worker *w, uint32_t n, struct an_error *err)

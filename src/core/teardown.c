@@ -66,7 +66,7 @@ static void note(struct outcome *o, int r)
 /* What the worker's conntrack knows of the outer range: the next to get it is not to meet it. */
 static int forget_flows(struct an_worker *w, struct an_error *err)
 {
-	const struct addr ranges[] = { w->plane.range, w->plane.range6 };
+	const struct party ranges[] = { { .addr = w->plane.range }, { .addr = w->plane.range6 } };
 	int r = conntrack_del(&WORKER_SIDE(w)->nf, ranges, 2, err);
 
 	return r < 0 ? r : 0;

@@ -162,7 +162,9 @@ static int adjust(struct an_worker *w, const struct an_worker_spec *spec, struct
 
 	if (r < 0 || spec->flags & AN_UP_DRY_RUN)
 		return r < 0 ? r : an_worker_info(w, ret_info, err);
-	r = tables_repair(w, true, err);
+	r = gateway_mend(w, err);
+	if (r == 0)
+		r = tables_repair(w, true, err);
 	if (r == 0)
 		r = tables_agree(w, err);
 	if (r >= 0)

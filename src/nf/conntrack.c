@@ -40,13 +40,13 @@ static const struct place places[] = {
 /**
  * struct found - entries to delete: requests that name them by tuple and id
  * @family: of the entries to read; AF_UNSPEC: all
- * @addrs:  @n parties
- * @place:  where the kernel is to look for the only one of @addrs; NULL: it is not to filter
+ * @parties: @n
+ * @place:  where the kernel is to look for the only one of @parties; NULL: it is not to filter
  * @buf:    whole messages, @len bytes of @size
  */
 struct found {
 	uint8_t family;
-	const struct addr *addrs;
+	const struct party *parties;
 	size_t n;
 	const struct place *place;
 	char *buf;
@@ -65,35 +65,53 @@ static void found_reset(void *data)
 	f->len = 0;
 }
 
-/* Source address of a tuple. Return: false where it has none. */
-static bool tuple_source(const struct nlattr *tuple, struct addr *ret)
+/* struct source - where the packets of one direction come from */
+struct source {
+	struct addr addr;
+	uint8_t protocol;
+	uint16_t port;
+};
+
+/* Return: false where the tuple has none. */
+static bool tuple_source(const struct nlattr *tuple, struct source *ret)
 {
-	const struct nlattr *t[CTA_TUPLE_MAX + 1], *ip[CTA_IP_MAX + 1], *a;
+	const struct nlattr *t[CTA_TUPLE_MAX + 1], *ip[CTA_IP_MAX + 1], *proto[CTA_PROTO_MAX + 1], *a;
 	uint8_t family;
 
 	if (!tuple)
 		return false;
 	attr_table_nested(tuple, t, CTA_TUPLE_MAX);
-	if (!t[CTA_TUPLE_IP])
+	if (!t[CTA_TUPLE_IP] || !t[CTA_TUPLE_PROTO])
 		return false;
 	attr_table_nested(t[CTA_TUPLE_IP], ip, CTA_IP_MAX);
+	attr_table_nested(t[CTA_TUPLE_PROTO], proto, CTA_PROTO_MAX);
 	family = ip[CTA_IP_V4_SRC] ? AF_INET : AF_INET6;
 	a = family == AF_INET ? ip[CTA_IP_V4_SRC] : ip[CTA_IP_V6_SRC];
 	if (!a || mnl_attr_get_payload_len(a) != addr_size(family))
 		return false;
-	*ret = addr_from(family, mnl_attr_get_payload(a));
+	ret->addr = addr_from(family, mnl_attr_get_payload(a));
+	ret->protocol = attr_u8(proto[CTA_PROTO_NUM]);
+	ret->port = ntohs(attr_u16(proto[CTA_PROTO_SRC_PORT]));
 	return true;
+}
+
+/* A port is that of the side that answers. */
+static bool is_party(const struct party *p, const struct source *source, bool answers)
+{
+	if (!addr_contains(&p->addr, &source->addr) || (p->protocol && p->protocol != source->protocol))
+		return false;
+	return !p->port || (answers && source->port >= p->port && source->port <= p->end_port);
 }
 
 static bool entry_has(const struct nlattr *const *entry, const struct found *f)
 {
 	for (size_t i = 0; i < N_PLACES; i++) {
-		struct addr source;
+		struct source source;
 
 		if (!tuple_source(entry[places[i].tuple], &source))
 			continue;
 		for (size_t k = 0; k < f->n; k++) {
-			if (addr_contains(&f->addrs[k], &source))
+			if (is_party(&f->parties[k], &source, places[i].tuple == CTA_TUPLE_REPLY))
 				return true;
 		}
 	}
@@ -167,7 +185,7 @@ static int conntrack_find(struct nl_sock *nf, struct found *f, struct an_error *
 	if (f->place) {
 		msg_nest(&m, (uint16_t)(NLA_F_NESTED | f->place->tuple));
 		msg_nest(&m, NLA_F_NESTED | CTA_TUPLE_IP);
-		msg_put(&m, CTA_IP_V4_SRC, f->addrs->bytes, addr_size(AF_INET));
+		msg_put(&m, CTA_IP_V4_SRC, f->parties->addr.bytes, addr_size(AF_INET));
 		msg_nest_end(&m);
 		msg_nest_end(&m);
 		msg_nest(&m, NLA_F_NESTED | CTA_FILTER);
@@ -205,21 +223,21 @@ static int conntrack_run(struct nl_sock *nf, struct found *f, struct an_error *e
 }
 
 /* One dump of a family (AF_UNSPEC: all) for all addresses. */
-static int conntrack_del_read(struct nl_sock *nf, uint8_t family, const struct addr *addrs, size_t n,
+static int conntrack_del_read(struct nl_sock *nf, uint8_t family, const struct party *parties, size_t n,
 			      struct an_error *err)
 {
-	_cleanup_(found_fini) struct found f = { .family = family, .addrs = addrs, .n = n };
+	_cleanup_(found_fini) struct found f = { .family = family, .parties = parties, .n = n };
 
 	return conntrack_run(nf, &f, err);
 }
 
 /* Two dumps for one IPv4 address, filtered by the kernel. */
-static int conntrack_del_filtered(struct nl_sock *nf, const struct addr *addr, struct an_error *err)
+static int conntrack_del_filtered(struct nl_sock *nf, const struct party *party, struct an_error *err)
 {
 	int total = 0;
 
 	for (size_t i = 0; i < N_PLACES; i++) {
-		_cleanup_(found_fini) struct found f = { .family = AF_INET, .addrs = addr, .n = 1, .place = &places[i] };
+		_cleanup_(found_fini) struct found f = { .family = AF_INET, .parties = party, .n = 1, .place = &places[i] };
 		int r = conntrack_run(nf, &f, err);
 
 		if (r < 0)
@@ -230,20 +248,20 @@ static int conntrack_del_filtered(struct nl_sock *nf, const struct addr *addr, s
 }
 
 /* A table with many entries: IPv4 addresses one by one, the rest by reading. */
-static int conntrack_del_many(struct nl_sock *nf, const struct addr *addrs, size_t n, struct an_error *err)
+static int conntrack_del_many(struct nl_sock *nf, const struct party *parties, size_t n, struct an_error *err)
 {
 	bool read4 = false, read6 = false;
 	int total = 0, r = 0;
 
 	for (size_t i = 0; i < n && r >= 0; i++) {
-		if (addrs[i].family == AF_INET6) {
+		if (parties[i].addr.family == AF_INET6) {
 			read6 = true;
-		} else if (addrs[i].prefix < 32 || read4) {
+		} else if (parties[i].addr.prefix < 32 || read4) {
 			read4 = true;
 		} else {
 			struct an_error why = { 0 };
 
-			r = conntrack_del_filtered(nf, &addrs[i], &why);
+			r = conntrack_del_filtered(nf, &parties[i], &why);
 			total += r > 0 ? r : 0;
 			if (r == -EINVAL || r == -EOPNOTSUPP) { /* a kernel that can't filter */
 				read4 = true;
@@ -254,9 +272,9 @@ static int conntrack_del_many(struct nl_sock *nf, const struct addr *addrs, size
 		}
 	}
 	if (r >= 0 && read4)
-		total += (r = conntrack_del_read(nf, AF_INET, addrs, n, err)) > 0 ? r : 0;
+		total += (r = conntrack_del_read(nf, AF_INET, parties, n, err)) > 0 ? r : 0;
 	if (r >= 0 && read6)
-		total += (r = conntrack_del_read(nf, AF_INET6, addrs, n, err)) > 0 ? r : 0;
+		total += (r = conntrack_del_read(nf, AF_INET6, parties, n, err)) > 0 ? r : 0;
 	return r < 0 ? r : total;
 }
 
@@ -280,19 +298,19 @@ static int conntrack_count(struct nl_sock *nf, uint32_t *ret_count, struct an_er
 	return nl_call(nf, &m, on_stats, ret_count, NULL, err);
 }
 
-int conntrack_del(struct nl_sock *nf, const struct addr *addrs, size_t n, struct an_error *err)
+int conntrack_del(struct nl_sock *nf, const struct party *parties, size_t n, struct an_error *err)
 {
 	uint32_t count = 0;
 	char text[ADDR_TEXT];
 	int r = conntrack_count(nf, &count, err);
 
 	if (r == 0 && count > 0 && n > 0)
-		r = count <= CONNTRACK_FEW ? conntrack_del_read(nf, AF_UNSPEC, addrs, n, err) :
-					     conntrack_del_many(nf, addrs, n, err);
+		r = count <= CONNTRACK_FEW ? conntrack_del_read(nf, AF_UNSPEC, parties, n, err) :
+					     conntrack_del_many(nf, parties, n, err);
 	if (r < 0) {
 		error_context(err, "delete connection tracking entries");
 		if (n > 0)
-			error_object(err, "address %s", addr_format(&addrs[0], text));
+			error_object(err, "address %s", addr_format(&parties[0].addr, text));
 	}
 	return r;
 }

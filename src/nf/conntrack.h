@@ -7,15 +7,27 @@
 #include "nl/sock.h"
 
 /**
- * conntrack_del() - delete every entry that one of these addresses is a party of
- * @nf:    netfilter netlink socket in the namespace
- * @addrs: @n addresses, or prefixes; a party is who began a flow, or who answers in it (behind any NAT)
+ * struct party - one side of a flow: who began it, or who answers in it (behind any NAT)
+ * @addr:     its address, or a prefix
+ * @protocol: 0: any
+ * @port, @end_port: host order, of the answering side; 0: any
+ */
+struct party {
+	struct addr addr;
+	uint8_t protocol;
+	uint16_t port, end_port;
+};
+
+/**
+ * conntrack_del() - delete every entry that one of these is a party of
+ * @nf:      netfilter netlink socket in the namespace
+ * @parties: @n
  *
  * Walking the kernel's table takes milliseconds even where it is empty, so it is done once for all where there are
  * few entries; where there are many, the kernel filters by address (CTA_FILTER, 5.8 and newer, IPv4).
  *
  * Return: entries deleted, or a negative errno.
  */
-int conntrack_del(struct nl_sock *nf, const struct addr *addrs, size_t n, struct an_error *err);
+int conntrack_del(struct nl_sock *nf, const struct party *parties, size_t n, struct an_error *err);
 
 #endif

@@ -218,7 +218,7 @@ static void sock_on_object(struct sock_exchange *x, const struct nlmsghdr *nlh, 
 	int r;
 
 	/* After a failure or an interruption we only read on to the end. */
-	if (!x->cb || x->result || x->interrupted)
+	if (!x->cb || x->by_cb || x->interrupted)
 		return;
 	r = x->cb(nlh, x->data);
 	if (r >= 0)

@@ -287,15 +287,15 @@ int lifecycle_start(const struct lifecycle_spec *spec, struct lifecycle_info *re
 		.instance = { .dir.lock = -1, .guest.pidfd = -1 },
 		.netns_fd = -1,
 	};
-	uint64_t began_us;
+	uint64_t began_us = clock_us();
 	int r = start_check(&start, err);
 
 	if (r == 0)
-		r = runsc_probe(&start.runsc, err);
+		r = runsc_probe(&start.runsc, RUNSC_PROBE_GLOBAL | (spec->image ? RUNSC_PROBE_RESTORE : 0),
+				err);
 	if (r < 0)
 		return r;
 	start_choose_cgroups(&start);
-	began_us = clock_us();
 	for (size_t i = 0; r == 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
 		r = steps[i](&start, err);
 	if (r < 0) {

@@ -146,21 +146,18 @@ static void runsc_question_line(const char *line, size_t len, void *data)
 	}
 }
 
-int runsc_probe(struct runsc *runsc, struct an_error *err)
-{
-	struct runsc_question questions[] = {
-		{ { "flags", NULL }, runsc_global_flags, 0 },
-		{ { "help", "restore" }, runsc_restore_flags, 0 },
-		{ { "help", "create" }, runsc_create_flags, 0 },
-	};
-	enum { N = sizeof(questions) / sizeof(questions[0]) };
-	struct spawn_child children[N];
-	struct spawn_spec specs[N];
-	const char *argv[N][4];
-	uint32_t can = 0;
-	int r = 0, started = 0;
+/* Questions that one probe asks at once. */
+#define RUNSC_QUESTIONS 3
 
-	for (; started < N && r == 0; started++) {
+/* Ask them side by side. Return: 0 or a negative errno. */
+static int runsc_ask(const struct runsc *runsc, struct runsc_question *questions, int n, struct an_error *err)
+{
+	struct spawn_child children[RUNSC_QUESTIONS];
+	struct spawn_spec specs[RUNSC_QUESTIONS];
+	const char *argv[RUNSC_QUESTIONS][4];
+	int r = 0, started;
+
+	for (started = 0; started < n && r == 0; started++) {
 		struct runsc_question *q = &questions[started];
 
 		argv[started][0] = runsc->path;
@@ -179,10 +176,28 @@ int runsc_probe(struct runsc *runsc, struct an_error *err)
 	}
 	for (int i = 0; i < started && r == 0; i++)
 		r = spawn_wait(&children[i], err);
-	for (int i = 0; i < started; i++) {
+	for (int i = 0; i < started; i++)
 		spawn_fini(&children[i]);
+	return r;
+}
+
+int runsc_probe(struct runsc *runsc, uint32_t wanted, struct an_error *err)
+{
+	struct runsc_question questions[RUNSC_QUESTIONS] = {
+		{ { "flags", NULL },
+		  runsc_global_flags,
+		  0 }, /* always: it tells a runsc from something else */
+	};
+	uint32_t can = 0;
+	int n = 1, r;
+
+	if (wanted & RUNSC_PROBE_RESTORE)
+		questions[n++] = (struct runsc_question){ { "help", "restore" }, runsc_restore_flags, 0 };
+	if (wanted & RUNSC_PROBE_CREATE)
+		questions[n++] = (struct runsc_question){ { "help", "create" }, runsc_create_flags, 0 };
+	r = runsc_ask(runsc, questions, n, err);
+	for (int i = 0; i < n; i++)
 		can |= questions[i].can;
-	}
 	if (r == 0 && !(can & RUNSC_CAN_ROOT))
 		r = error_set(err, AN_FAILED, ENOEXEC, runsc->path, "does not answer as runsc does");
 	if (r < 0) {

@@ -17,6 +17,11 @@
 #define RUNSC_CAN_ROOT		 (1U << 5) /* -root: each of them; without it, it is none */
 #define RUNSC_CAN_FS_RESTORE	 (1U << 4) /* create -fs-restore-image-path */
 
+/* Groups of them that one answer tells. */
+#define RUNSC_PROBE_GLOBAL  (RUNSC_CAN_SAVE_CONNECTED | RUNSC_CAN_IGNORE_CGROUPS | RUNSC_CAN_ROOT)
+#define RUNSC_PROBE_RESTORE (RUNSC_CAN_BACKGROUND | RUNSC_CAN_DIRECT)
+#define RUNSC_PROBE_CREATE  RUNSC_CAN_FS_RESTORE
+
 /**
  * struct runsc - a runsc
  * @path: absolute
@@ -34,8 +39,12 @@ struct runsc {
  */
 int runsc_find(struct runsc *ret_runsc, const char *path, struct an_error *err);
 
-/** runsc_probe() - ask it what it can do; takes one call of it, three side by side. Return: 0 or a negative errno. */
-int runsc_probe(struct runsc *runsc, struct an_error *err);
+/**
+ * runsc_probe() - ask it what it can do
+ * @wanted: RUNSC_CAN_* that matter; others may stay unknown. Each group of them costs a call of runsc, side by side.
+ * Return: 0 or a negative errno: ENOEXEC: it is no runsc.
+ */
+int runsc_probe(struct runsc *runsc, uint32_t wanted, struct an_error *err);
 
 /** runsc_is_dynamic() - does it need shared libraries? Then it can't start itself again inside its own root. */
 bool runsc_is_dynamic(const struct runsc *runsc);

@@ -707,10 +707,10 @@ ipv6 slots idle idle_target max notice elapsed_us" ]
 	run bash -c '"$@" <&- >&- 2>&-' - "$ACTORNET" --worker "$WORKER" activate web
 	[ "$status" -eq 1 ]
 	[ "$(w list -q)" = web ]
-	# No socket of ours takes their place, nor misses a program that we start one.
+	# A program that is started has them, too.
 	# shellcheck disable=SC2016
 	run -0 --separate-stderr bash -c '"$@" <&- >&-' - "$ACTORNET" --worker "$WORKER" \
-		exec web -- sh -c 'readlink /proc/$$/fd/0 /proc/$$/fd/1 >&2'
+		exec web -- sh -c 'found=$(readlink /proc/$$/fd/0 /proc/$$/fd/1); echo "$found" >&2'
 	[ "$stderr" = $'/dev/null\n/dev/null' ]
 }
 

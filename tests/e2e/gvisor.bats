@@ -3,6 +3,8 @@
 # run, checkpoint, restore and kill on real gVisor: a web server in a sandbox, fetched through the worker's address, and
 # what becomes of each step that fails. Workers and client are namespaces of this file's own.
 
+# shellcheck disable=SC2030,SC2031 # a test is a subshell, but \$output is set and used in the same one
+
 bats_require_minimum_version 1.5.0
 
 setup_file() {
@@ -12,7 +14,7 @@ setup_file() {
 	}
 	export TOP=${ACTORNET_SOURCE:-$(cd "$BATS_TEST_DIRNAME/../.." && pwd)}
 	export ACTORNET=${ACTORNET:-$TOP/build/actornet}
-	export CLIENT=anlab-$$-client WORKER=anlab-$$-w1 SECOND=anlab-$$-w2 DIR=$BATS_FILE_TMPDIR
+	export CLIENT=agv-$$-client WORKER=agv-$$-w1 SECOND=agv-$$-w2 DIR=$BATS_FILE_TMPDIR
 	RUNSC=$("$TOP/tools/get-runsc") || {
 		[ "${ACTORNET_MUST_WORK:-0}" = 1 ] && return 1
 		RUNSC=
@@ -46,7 +48,7 @@ add_worker() {
 	ip -n "$1" link set eth0 up
 	ip -n "$1" route add default via "10.96.$2.1"
 	ip -n "$1" -6 route add default via "fd96:$2::1"
-	mkdir -p "/etc/netns/$1"
+	mkdir -p "/etc/netns/$1" # where ip-netns(8) has them
 	echo "nameserver 10.96.$2.1" >"/etc/netns/$1/resolv.conf"
 }
 
@@ -136,19 +138,10 @@ inode() {
 	stat -Lc %i "/run/netns/$1"
 }
 
-# Processes of our sandboxes: sandbox, file server, keeper.
+# Processes of our sandboxes: sandbox, file server, and the keeper, which has the arguments of its command.
 processes() {
-	local pid command
-	for pid in /proc/[0-9]*; do
-		grep -qs "^State:.Z" "$pid/status" && continue
-		command=$(tr '\0' ' ' <"$pid/cmdline" 2>/dev/null) || continue
-		case $command in
-		*"/run/actornet/sandbox/$(inode "$WORKER")/"* | *"/run/actornet/sandbox/$(inode "$SECOND")/"*) echo "process $command" ;;
-		esac
-		if grep -qsx actornet-keeper "$pid/comm" && [[ $command == *"--worker anlab-$$-w"* || $command == *"anlab-${WORKER#anlab-}"* ]]; then
-			echo "keeper $command"
-		fi
-	done
+	grep -lazsE "/run/actornet/sandbox/($(inode "$WORKER")|$(inode "$SECOND"))/|^($WORKER|$SECOND)$" \
+		/proc/[0-9]*/cmdline || true
 }
 
 # All that a sandbox may leave: directories, processes, mounts, control groups, actors, files in a root file system.
@@ -199,7 +192,7 @@ key() {
 
 @test "the actor fetches from outside, by name and address, and a denied connection is refused at once" {
 	run_web web --port 8080:80
-	f=http://10.96.1.2:8080/fetch?url=
+	f="http://10.96.1.2:8080/fetch?url="
 	[[ "$(fetch "${f}http://203.0.113.10/readyz")" == *ready ]]
 	[[ "$(fetch "${f}http://[2001:db8:f::10]/readyz")" == *ready ]]
 	[[ "$(fetch "${f}http://outside.test/readyz")" == *ready ]]
@@ -277,8 +270,9 @@ key() {
 	fi
 	w kill web
 	[ -z "$(find /sys/fs/cgroup -name actornet-test)" ]
-	# Where none can be: under a /sys of its own, as in a pod.
-	run --separate-stderr unshare --mount sh -c 'umount -R /sys/fs/cgroup; exec "$@"' - \
+	# Where none can be: as in a pod, where they are not mounted.
+	run --separate-stderr unshare --mount --propagation unchanged sh -c \
+		'mount --make-rprivate /sys && umount -R /sys/fs/cgroup && exec "$@"' - \
 		"$ACTORNET" --worker "$WORKER" --json run web --runsc "$RUNSC" --bundle "$DIR/grouped" --ready http://:80/readyz
 	[ "$status" -eq 0 ]
 	[[ $stderr == *"control group /actornet-test of the bundle is ignored"* ]]
@@ -438,7 +432,7 @@ fails() {
 	mkdir "$DIR/full"
 	mount -t tmpfs -o size=64k tmpfs "$DIR/full"
 	run w checkpoint web --image "$DIR/full/image"
-	umount "$DIR/full"
+	umount --lazy "$DIR/full" # a sandbox that goes on holds its descriptors
 	echo "$output"
 	[ "$status" -eq 1 ]
 	if [[ $output == *"the actor runs on"* ]]; then

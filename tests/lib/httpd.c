@@ -9,8 +9,8 @@
  *	GET /readyz		200, not counted
  *	GET /slow		503 for the first three seconds after the start, then 200
  *	GET /print?TEXT		TEXT on standard output
- *	GET /fetch?url=URL	fetches http://HOST[:PORT][/PATH], HOST a name or address, IPv6 in brackets: 200 and what
- *				came, or 502 and why not, after how long
+ *	GET /fetch?url=URL	fetches http://HOST[:PORT][/PATH], HOST a name or address, IPv6 in brackets: 200
+ *				and what came, or 502 and why not, after how long
  */
 #include <arpa/inet.h>
 #include <arpa/nameser.h>

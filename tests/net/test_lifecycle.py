@@ -170,21 +170,6 @@ class LifecycleTest(case.NetCase):
 class DamageTest(case.NetCase):
     """What others break: the next command repairs it, and `down` still clears up."""
 
-    def damage(self, shown):
-        """Ways to break a worker, by name."""
-        gateway = os.path.basename(shown["gateway_netns"])
-        return {
-            "worker's ruleset flushed": lambda: self.worker.nft("flush ruleset"),
-            "worker's table deleted": lambda: self.worker.nft("delete table inet actornet"),
-            "gateway's ruleset flushed": lambda: self.in_gateway(shown, "nft", "flush", "ruleset"),
-            "worker's link down": lambda: self.worker.ip("link set actornet0 down"),
-            "worker's link deleted": lambda: self.worker.ip("link del actornet0"),
-            "worker's rules deleted": self.delete_rules,
-            "gateway's rules flushed": lambda: self.in_gateway(shown, "ip", "rule", "flush"),
-            "gateway's namespace unmounted": lambda: subprocess.run(["ip", "netns", "del", gateway], check=True),
-            "forwarding off": lambda: self.worker.sysctl("ipv4/conf/actornet0/forwarding", 0),
-        }
-
     @staticmethod
     def in_gateway(shown, *command):
         """Run a command in the gateway."""
@@ -201,44 +186,40 @@ class DamageTest(case.NetCase):
                 if rule.get("iif") == "actornet0":
                     self.worker.run("ip", family, "rule", "del", "priority", str(rule["priority"]))
 
-    def test_down_after_each_damage(self):
-        for name in self.damage({"gateway_netns": ""}):
-            with self.subTest(name):
-                shown = self.up().json
-                actor = self.activate("a", "--port", "8001:80")
-                actor.close()
-                self.damage(shown)[name]()
-                result = self.worker.actornet("down")
-                self.assertEqual(result.code, 0, result)
-                self.assertEqual(self.left_over(), [])
+    def damage(self, how):
+        """Prepare the worker, activate an actor, and break it in one of the ways of DAMAGES."""
+        shown = self.up().json
+        self.activate("a", "--port", "8001:80").close()
+        how(self, shown)
 
-    def test_up_after_each_damage(self):
+    def down_clears_up(self, how):
+        """After this damage, `down` leaves the worker as it was found."""
+        self.damage(how)
+        result = self.worker.actornet("down")
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(self.left_over(), [])
+
+    def up_repairs(self, how):
+        """After this damage, `up` makes the worker work again."""
         self.serve_outside(80)
-        for name in self.damage({"gateway_netns": ""}):
-            with self.subTest(name):
-                shown = self.up().json
-                self.activate("a", "--port", "8001:80").close()
-                self.damage(shown)[name]()
-                self.up()
-                self.worker.actornet("release", "a", "--ignore-missing")
-                actor = self.activate("b", "--port", "8001:80")
-                self.serve(actor, "b", 80)
-                for family in self.families():
-                    self.assertAnswers(actor, family.public, 80, family.public)
-                    self.assertAnswers(self.client, family.worker, 8001, "b")
-                self.services.stop()
-                self.services = case.Services()
-                self.serve_outside(80)
-                self.worker.actornet("down")
+        self.damage(how)
+        self.up()
+        self.worker.actornet("release", "a", "--ignore-missing")
+        actor = self.activate("b", "--port", "8001:80")
+        self.serve(actor, "b", 80)
+        for family in self.families():
+            self.assertAnswers(actor, family.public, 80, family.public)
+            self.assertAnswers(self.client, family.worker, 8001, "b")
 
     def test_up_that_fails_leaves_the_worker_as_found(self):
-        self.worker.ip("route del default")
+        self.worker.ip("route del default\nroute del default via fd98:1::1")
         try:
             before = inventory.take(self.lab)
             self.refused(1, "up", naming=("default route",))
             self.assertEqual(self.left_over(before), [])
         finally:
-            self.worker.ip(f"route add default via {self.worker.router} dev eth0")
+            self.worker.ip(f"route add default via {self.worker.router} dev eth0\n"
+                           "route add default via fd98:1::1 dev eth0")
 
     def test_up_refuses_ranges_that_the_worker_routes(self):
         self.worker.ip("route add 169.254.17.0/24 dev eth0")
@@ -260,6 +241,23 @@ class DamageTest(case.NetCase):
         shown = self.up().json
         self.assertNotEqual(shown["range"], "100.64.0.0/16")
         self.assertTrue(self.activate("a").outer.startswith(shown["range"].rsplit(".", 2)[0]))
+
+
+DAMAGES = {
+    "workers_ruleset_flushed": lambda test, shown: test.worker.nft("flush ruleset"),
+    "workers_table_deleted": lambda test, shown: test.worker.nft("delete table inet actornet"),
+    "workers_link_down": lambda test, shown: test.worker.ip("link set actornet0 down"),
+    "workers_link_deleted": lambda test, shown: test.worker.ip("link del actornet0"),
+    "workers_policy_rules_deleted": lambda test, shown: test.delete_rules(),
+    "forwarding_off": lambda test, shown: test.worker.sysctl("ipv4/conf/actornet0/forwarding", 0),
+    "gateways_ruleset_flushed": lambda test, shown: test.in_gateway(shown, "nft", "flush", "ruleset"),
+    "gateways_policy_rules_flushed": lambda test, shown: test.in_gateway(shown, "ip", "rule", "flush"),
+    "gateways_namespace_unmounted": lambda test, shown: subprocess.run(
+        ["ip", "netns", "del", os.path.basename(shown["gateway_netns"])], check=True),
+}
+for _name, _how in DAMAGES.items():
+    setattr(DamageTest, f"test_down_clears_up_with_{_name}", lambda self, how=_how: self.down_clears_up(how))
+    setattr(DamageTest, f"test_up_repairs_{_name}", lambda self, how=_how: self.up_repairs(how))
 
 
 class ForeignRulesTest(case.NetCase):

@@ -69,7 +69,7 @@ class UplinkTest(EverythingCase):
 
     def test_uplink_may_be_named(self):
         worker = self.lab.workers[0]
-        self.refused(1, "up", "--uplink", "nosuch0", naming=("nosuch0",))
+        self.refused(2, "up", "--uplink", "nosuch0", naming=("nosuch0",))
         self.assertEqual(self.left_over(), [])
         self.up("--uplink", "ens5", "--slots", "1", worker=worker)
 

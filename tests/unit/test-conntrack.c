@@ -96,9 +96,9 @@ static int entries(struct nl_sock *nf, uint8_t family)
 
 static int del(struct nl_sock *nf, const char *address)
 {
-	struct addr a = nf_test_addr(address);
+	const struct party party = { .addr = nf_test_addr(address) };
 	struct an_error err = { 0 };
-	int r = conntrack_del(nf, &a, 1, &err);
+	int r = conntrack_del(nf, &party, 1, &err);
 
 	if (r < 0)
 		print_error("%s: %s\n", err.object, err.message);
@@ -142,6 +142,25 @@ static void test_of_translated_entries_who_answers_is_a_party(void **state)
 	assert_int_equal(del(&nf, "192.0.2.1"), 0); /* nobody has that address */
 	assert_int_equal(del(&nf, "10.9.0.9"), 2);
 	assert_int_equal(entries(&nf, AF_INET), 0);
+	nl_close(&nf);
+}
+
+static void test_a_port_is_that_of_who_answers(void **state)
+{
+	struct party party = { .addr = nf_test_addr("10.9.0.9"), .protocol = IPPROTO_UDP, .port = 3100, .end_port = 3101 };
+	struct nl_sock nf;
+
+	(void)state;
+	isolate_or_skip();
+	nf = nf_test_socket();
+	for (uint16_t port = 3099; port < 3103; port++)
+		send_udp("10.9.0.1", "10.9.0.9", port);
+	party.protocol = IPPROTO_TCP;
+	assert_int_equal(conntrack_del(&nf, &party, 1, NULL), 0);
+	party.protocol = IPPROTO_UDP;
+	assert_int_equal(conntrack_del(&nf, &party, 1, NULL), 2);
+	assert_int_equal(entries(&nf, AF_INET), 2);
+	assert_int_equal(del(&nf, "10.9.0.1"), 2);
 	nl_close(&nf);
 }
 
@@ -193,6 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_entries_of_one_address_go_others_stay),
 		cmocka_unit_test(test_of_translated_entries_who_answers_is_a_party),
+		cmocka_unit_test(test_a_port_is_that_of_who_answers),
 		cmocka_unit_test(test_families_are_apart),
 		cmocka_unit_test(test_many_entries),
 	};

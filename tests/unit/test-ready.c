@@ -57,14 +57,29 @@ static int loopback_up(void)
 	return r;
 }
 
+/* Take one connection and give one answer, byte by byte, as a slow server might. */
+static void answer_one(int listener, const char *answer)
+{
+	static const char asked[] = "GET /health HTTP/1.1\r\n";
+	int fd = accept(listener, NULL, NULL);
+	char buf[2048];
+
+	if (read(fd, buf, sizeof(buf)) < 0 || strncmp(buf, asked, sizeof(asked) - 1) != 0)
+		_exit(1);
+	while (*answer && write(fd, answer, 1) == 1)
+		answer++;
+	close(fd);
+}
+
 /* A server that gives these answers, one a connection, and from then on the last. */
 static pid_t serve(const char *const *answers)
 {
-	struct sockaddr_in6 any = { .sin6_family = AF_INET6,
-				    .sin6_port = htons(PORT),
-				    .sin6_addr = in6addr_any };
+	struct sockaddr_in6 any = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons(PORT),
+		.sin6_addr = in6addr_any,
+	};
 	int listener = socket(AF_INET6, SOCK_STREAM, 0), yes = 1;
-	char buf[2048];
 	pid_t pid;
 
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
@@ -73,19 +88,8 @@ static pid_t serve(const char *const *answers)
 	pid = fork();
 	if (pid == 0) {
 		signal(SIGPIPE, SIG_IGN); /* who asks needs the status line alone */
-		for (;;) {
-			int fd = accept(listener, NULL, NULL);
-
-			if (read(fd, buf, sizeof(buf)) < 0 || strncmp(buf, "GET /health HTTP/1.1\r\n", 22))
-				_exit(1);
-			/* Byte by byte, as a slow server might. */
-			for (const char *c = *answers; *c; c++) {
-				if (write(fd, c, 1) != 1)
-					break;
-			}
-			close(fd);
-			answers += answers[1] != NULL;
-		}
+		for (;; answers += answers[1] != NULL)
+			answer_one(listener, *answers);
 	}
 	close(listener);
 	return pid;

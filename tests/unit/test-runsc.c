@@ -18,14 +18,16 @@ static char directory[32];
 static char runsc_path[64];
 
 /* What a runsc of 2022 answers, and what one of 2026 has more. Descriptions name flags too, to mislead. */
-#define HELP_OLD                                                                                                              \
-	"flags) echo '  -root string\n    \troot directory'; echo '  -ignore-cgroups\n    \tdon'\\''t configure cgroups.';; " \
-	"'help restore') echo 'restore [flags] <container id>'; echo '  -bundle string'; echo '  -detach'; "                  \
-	"echo '    \tbackground, -direct: not yet';; "                                                                        \
+#define HELP_OLD                                                                           \
+	"flags) echo '  -root string'; echo '    \troot directory'; "                      \
+	"echo '  -ignore-cgroups'; echo '    \tdo not configure cgroups.';; "              \
+	"'help restore') echo 'restore [flags] <container id>'; echo '  -bundle string'; " \
+	"echo '  -detach'; echo '    \tbackground, -direct: not yet';; "                   \
 	"'help create') echo '  -bundle string';; "
-#define HELP_NEW                                                                                                           \
-	"flags) echo '  -root string'; echo '  -ignore-cgroups'; echo '  -allow-connected-on-save'; echo '    \tAllow';; " \
-	"'help restore') echo '  -background'; echo '  -direct';; "                                                        \
+#define HELP_NEW                                                    \
+	"flags) echo '  -root string'; echo '  -ignore-cgroups'; "  \
+	"echo '  -allow-connected-on-save'; echo '    \tAllow';; "  \
+	"'help restore') echo '  -background'; echo '  -direct';; " \
 	"'help create') echo '  -fs-restore-image-path string';; "
 
 static void write_runsc(const char *cases)
@@ -82,7 +84,8 @@ static void test_path_must_be_an_absolute_executable_file(void **state)
 
 static void test_PATH_is_searched_but_not_its_relative_entries(void **state)
 {
-	char *saved = getenv("PATH") ? strdup(getenv("PATH")) : NULL, cwd[256], entries[128];
+	const char *path = getenv("PATH");
+	char *saved = path ? strdup(path) : NULL, cwd[256], entries[128];
 	struct an_error err = { 0 };
 	struct runsc runsc;
 
@@ -111,11 +114,12 @@ static void probe(struct runsc *runsc, const char *cases)
 
 	write_runsc(cases);
 	assert_int_equal(runsc_find(runsc, runsc_path, &err), 0);
-	assert_int_equal(runsc_probe(runsc, &err), 0);
+	assert_int_equal(runsc_probe(runsc, ~0U, &err), 0);
 }
 
 static void test_old_and_new_runsc_are_told_apart(void **state)
 {
+	struct an_error err = { 0 };
 	struct runsc runsc;
 
 	(void)state;
@@ -124,6 +128,11 @@ static void test_old_and_new_runsc_are_told_apart(void **state)
 	probe(&runsc, HELP_NEW);
 	assert_int_equal(runsc.can, RUNSC_CAN_ROOT | RUNSC_CAN_IGNORE_CGROUPS | RUNSC_CAN_SAVE_CONNECTED |
 					    RUNSC_CAN_BACKGROUND | RUNSC_CAN_DIRECT | RUNSC_CAN_FS_RESTORE);
+	/* What is not wanted is not asked. */
+	assert_int_equal(runsc_probe(&runsc, RUNSC_PROBE_GLOBAL, &err), 0);
+	assert_int_equal(runsc.can, RUNSC_PROBE_GLOBAL);
+	assert_int_equal(runsc_probe(&runsc, RUNSC_PROBE_RESTORE, &err), 0);
+	assert_int_equal(runsc.can, RUNSC_PROBE_GLOBAL | RUNSC_PROBE_RESTORE);
 	/* Two dashes, as newer versions of Go's flag package may print. */
 	probe(&runsc, "flags) echo '  --root string'; echo '  --ignore-cgroups-x';; *) ;; ");
 	assert_int_equal(runsc.can, RUNSC_CAN_ROOT);
@@ -137,10 +146,10 @@ static void test_a_program_that_is_no_runsc_is_refused(void **state)
 	(void)state;
 	write_runsc("*) echo hello; exit 0;; ");
 	assert_int_equal(runsc_find(&runsc, runsc_path, &err), 0);
-	assert_int_equal(runsc_probe(&runsc, &err), -ENOEXEC);
+	assert_int_equal(runsc_probe(&runsc, ~0U, &err), -ENOEXEC);
 	assert_string_equal(err.object, runsc_path);
 	write_runsc("");
-	assert_int_equal(runsc_probe(&runsc, &err), -EIO);
+	assert_int_equal(runsc_probe(&runsc, ~0U, &err), -EIO);
 	assert_string_equal(err.message, "exit status 2: unknown");
 	assert_non_null(strstr(err.remedy, runsc_path));
 }

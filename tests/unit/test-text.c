@@ -141,7 +141,7 @@ static void test_errors_need_no_room_and_never_read_as_success(void **state)
 
 	(void)state;
 	assert_int_equal(error_set(NULL, AN_FAILED, EIO, "x", "y"), -EIO);
-	assert_int_equal(error_remedy(NULL, "x"), -EINVAL);
+	assert_int_equal(error_remedy(NULL, "x"), -EIO);
 	error_object(NULL, "x");
 	error_context(NULL, "x");
 	assert_true(error_set(&err, AN_FINDING, 0, "x", "y") < 0);
