@@ -60,6 +60,15 @@ static bool same_ports(const struct actor *a, const struct actor *b)
 	return a->n_ports == b->n_ports && memcmp(a->ports, b->ports, a->n_ports * sizeof(*a->ports)) == 0;
 }
 
+static bool has_port(const struct actor *a, const struct an_port *port)
+{
+	for (size_t i = 0; i < a->n_ports; i++) {
+		if (memcmp(&a->ports[i], port, sizeof(*port)) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Does any of the actor's ports lead to one of these at the actor? */
 static bool leads_there(const struct actor *a, const struct an_port *port)
 {
@@ -75,30 +84,43 @@ static bool leads_there(const struct actor *a, const struct an_port *port)
 	return false;
 }
 
-/* Flows of ports that are gone end: the peer's next segment meets the worker's own stack. */
-static int end_flows(struct an_worker *w, const struct actor *before, const struct actor *after, struct an_error *err)
+/* Who answers at ports that are gone: in the worker by the public port, in the gateway by the actor's. */
+static size_t gone(const struct an_worker *w, enum elements_table side, const struct actor *before,
+		   const struct actor *after, struct party *parties)
 {
-	struct party parties[2 * AN_SPECS_MAX];
 	size_t n = 0;
-	int r = 0;
 
 	for (size_t i = 0; i < before->n_ports; i++) {
 		const struct an_port *port = &before->ports[i];
+		const uint16_t first = side == ELEMENTS_WORKER ? port->port : port->actor_port;
 		struct party party = {
 			.addr = layout_outer(&w->plane, AF_INET, before->n),
 			.protocol = port->protocol,
-			.port = port->actor_port,
-			.end_port = (uint16_t)(port->actor_port + port->end_port - port->port),
+			.port = first,
+			.end_port = (uint16_t)(first + port->end_port - port->port),
 		};
 
-		if (leads_there(after, port))
+		if (side == ELEMENTS_WORKER ? has_port(after, port) : leads_there(after, port))
 			continue;
 		parties[n++] = party;
 		party.addr = layout_outer(&w->plane, AF_INET6, before->n);
 		parties[n++] = party;
 	}
-	for (unsigned int i = 0; n > 0 && r >= 0 && i < ELEMENTS_TABLES; i++)
-		r = conntrack_del(&w->side[i].nf, parties, n, err);
+	return n;
+}
+
+/* Flows of ports that are gone end: the peer's next segment meets the worker's own stack. */
+static int end_flows(struct an_worker *w, const struct actor *before, const struct actor *after, struct an_error *err)
+{
+	struct party parties[2 * AN_SPECS_MAX];
+	int r = 0;
+
+	for (unsigned int i = 0; r >= 0 && i < ELEMENTS_TABLES; i++) {
+		size_t n = gone(w, (enum elements_table)i, before, after, parties);
+
+		if (n > 0)
+			r = conntrack_del(&w->side[i].nf, parties, n, err);
+	}
 	return r < 0 ? r : 0;
 }
 

@@ -65,15 +65,15 @@ static void found_reset(void *data)
 	f->len = 0;
 }
 
-/* struct source - where the packets of one direction come from */
-struct source {
-	struct addr addr;
+/* struct way - what a tuple says of one direction: where its packets come from, and to which port they go */
+struct way {
+	struct addr source;
 	uint8_t protocol;
 	uint16_t port;
 };
 
 /* Return: false where the tuple has none. */
-static bool tuple_source(const struct nlattr *tuple, struct source *ret)
+static bool way_read(const struct nlattr *tuple, struct way *ret)
 {
 	const struct nlattr *t[CTA_TUPLE_MAX + 1], *ip[CTA_IP_MAX + 1], *proto[CTA_PROTO_MAX + 1], *a;
 	uint8_t family;
@@ -89,31 +89,30 @@ static bool tuple_source(const struct nlattr *tuple, struct source *ret)
 	a = family == AF_INET ? ip[CTA_IP_V4_SRC] : ip[CTA_IP_V6_SRC];
 	if (!a || mnl_attr_get_payload_len(a) != addr_size(family))
 		return false;
-	ret->addr = addr_from(family, mnl_attr_get_payload(a));
+	ret->source = addr_from(family, mnl_attr_get_payload(a));
 	ret->protocol = attr_u8(proto[CTA_PROTO_NUM]);
-	ret->port = ntohs(attr_u16(proto[CTA_PROTO_SRC_PORT]));
+	ret->port = ntohs(attr_u16(proto[CTA_PROTO_DST_PORT]));
 	return true;
 }
 
-/* A port is that of the side that answers. */
-static bool is_party(const struct party *p, const struct source *source, bool answers)
+static bool is_party(const struct party *p, const struct way *orig, const struct way *reply)
 {
-	if (!addr_contains(&p->addr, &source->addr) || (p->protocol && p->protocol != source->protocol))
+	if (p->protocol && p->protocol != orig->protocol)
 		return false;
-	return !p->port || (answers && source->port >= p->port && source->port <= p->end_port);
+	if (p->port)
+		return addr_contains(&p->addr, &reply->source) && orig->port >= p->port && orig->port <= p->end_port;
+	return addr_contains(&p->addr, &orig->source) || addr_contains(&p->addr, &reply->source);
 }
 
 static bool entry_has(const struct nlattr *const *entry, const struct found *f)
 {
-	for (size_t i = 0; i < N_PLACES; i++) {
-		struct source source;
+	struct way orig, reply;
 
-		if (!tuple_source(entry[places[i].tuple], &source))
-			continue;
-		for (size_t k = 0; k < f->n; k++) {
-			if (is_party(&f->parties[k], &source, places[i].tuple == CTA_TUPLE_REPLY))
-				return true;
-		}
+	if (!way_read(entry[CTA_TUPLE_ORIG], &orig) || !way_read(entry[CTA_TUPLE_REPLY], &reply))
+		return false;
+	for (size_t i = 0; i < f->n; i++) {
+		if (is_party(&f->parties[i], &orig, &reply))
+			return true;
 	}
 	return false;
 }

@@ -10,7 +10,8 @@
  * struct party - one side of a flow: who began it, or who answers in it (behind any NAT)
  * @addr:     its address, or a prefix
  * @protocol: 0: any
- * @port, @end_port: host order, of the answering side; 0: any
+ * @port, @end_port: where the flow was begun to, before any NAT, host order; then the party must be who answers.
+ *                   0: any
  */
 struct party {
 	struct addr addr;

@@ -145,7 +145,7 @@ static void test_of_translated_entries_who_answers_is_a_party(void **state)
 	nl_close(&nf);
 }
 
-static void test_a_port_is_that_of_who_answers(void **state)
+static void test_a_port_is_where_the_flow_was_begun_to(void **state)
 {
 	struct party party = { .addr = nf_test_addr("10.9.0.9"), .protocol = IPPROTO_UDP, .port = 3100, .end_port = 3101 };
 	struct nl_sock nf;
@@ -212,7 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_entries_of_one_address_go_others_stay),
 		cmocka_unit_test(test_of_translated_entries_who_answers_is_a_party),
-		cmocka_unit_test(test_a_port_is_that_of_who_answers),
+		cmocka_unit_test(test_a_port_is_where_the_flow_was_begun_to),
 		cmocka_unit_test(test_families_are_apart),
 		cmocka_unit_test(test_many_entries),
 	};
