@@ -212,9 +212,13 @@ static int change_ports(struct an_worker *w, const struct actor *there, const st
 		r = ports_blame(w, wanted, err) < 0 ? -EADDRINUSE : r;
 	if (r < 0)
 		return r;
-	actor_name_later(w, wanted); /* the alias tells the number of ports */
 	r = end_flows(w, there, wanted, err);
-	return r < 0 ? r : 1;
+	if (r < 0) { /* changed back, or the next try would find the ports as they are to be, and leave the flows */
+		change(w, wanted, there, NULL);
+		return r;
+	}
+	actor_name_later(w, wanted); /* the alias tells the number of ports */
+	return 1;
 }
 
 static int set_ports(struct an_worker *w, const char *name, const struct given *given, struct an_error *err)

@@ -3,6 +3,7 @@
 #include "core/teardown.h"
 #include "base/error.h"
 #include "core/attach.h"
+#include "core/foreign.h"
 #include "core/gateway.h"
 #include "core/tables.h"
 #include "nf/conntrack.h"
@@ -95,6 +96,7 @@ int teardown(struct an_worker *w, uint32_t *ret_slots, struct an_error *err)
 	note(&o, gateway_drop(w, error_of(&o)));
 	note(&o, drop_slots(w, &slots, error_of(&o)));
 	note(&o, tables_drop(w, error_of(&o)));
+	note(&o, foreign_withdraw(w, error_of(&o)));
 	if (w->plane.range.family) /* else nothing was read of it */
 		note(&o, forget_flows(w, error_of(&o)));
 	w->n_idle = w->n_released = w->n_named = 0;

@@ -74,6 +74,8 @@ static int prepare(struct an_worker *w, const struct an_worker_spec *spec, struc
 		return 0;
 	}
 	r = build(w, &pre, ret_info, err);
+	if (r == 0 && spec->flags & AN_UP_ALLOW_FORWARD)
+		r = foreign_allow(w, err);
 	if (r < 0)
 		teardown(w, NULL, NULL);
 	return r;
@@ -175,7 +177,9 @@ static int adjust(struct an_worker *w, const struct an_worker_spec *spec, struct
 		return r;
 	w->plane.n_resolvers = resolver_read(spec->resolv_conf ? spec->resolv_conf : "/etc/resolv.conf", w->plane.resolvers);
 	r = tables_around(w, err);
-	if (r == 0)
+	if (r == 0 && spec->flags & AN_UP_ALLOW_FORWARD)
+		r = foreign_allow(w, err);
+	if (r >= 0)
 		r = resize(w, spec, ret_info, err);
 	return r;
 }

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libnftnl/udata.h>
+
 #define DUMP_FIRST_BYTES   4096
 #define DUMP_REQUEST_BYTES (2 * WIRE_ELEM_BYTES)
 
@@ -322,6 +324,57 @@ int base_chain_dump(struct nl_sock *nf, base_chain_cb *cb, void *data, struct an
 		at += NLMSG_ALIGN(nlh->nlmsg_len);
 		if (base_chain_read(nlh, &chain))
 			r = cb(&chain, data);
+	}
+	return r;
+}
+
+/* struct rule_search - rules of one chain that have a comment */
+struct rule_search {
+	const struct nf_place *place;
+	const char *comment;
+	rule_handle_cb *cb;
+	void *data;
+};
+
+static bool has_comment(const struct nlattr *udata, const char *comment)
+{
+	const uint8_t *at = mnl_attr_get_payload(udata), *end = at + mnl_attr_get_payload_len(udata);
+	const size_t len = strlen(comment) + 1;
+
+	/* type, length, value; nft keeps a comment with its NUL */
+	for (; end - at >= 2 && end - at - 2 >= at[1]; at += 2 + at[1]) {
+		if (at[0] == NFTNL_UDATA_RULE_COMMENT && at[1] == len && memcmp(at + 2, comment, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int rule_found(const struct nlmsghdr *nlh, const struct rule_search *search)
+{
+	const struct nlattr *a[NFTA_RULE_MAX + 1];
+	const struct nfgenmsg *head = mnl_nlmsg_get_payload(nlh);
+
+	attr_table(nlh, sizeof(*head), a, NFTA_RULE_MAX);
+	if (head->nfgen_family != search->place->family || !a[NFTA_RULE_TABLE] || !a[NFTA_RULE_CHAIN] ||
+	    !a[NFTA_RULE_USERDATA] || strcmp(mnl_attr_get_str(a[NFTA_RULE_TABLE]), search->place->table) != 0 ||
+	    strcmp(mnl_attr_get_str(a[NFTA_RULE_CHAIN]), search->place->chain) != 0 ||
+	    !has_comment(a[NFTA_RULE_USERDATA], search->comment))
+		return 0;
+	return search->cb(be64toh(attr_u64(a[NFTA_RULE_HANDLE])), search->data);
+}
+
+int rule_find(struct nl_sock *nf, const struct nf_place *place, const char *comment, rule_handle_cb *cb, void *data,
+	      struct an_error *err)
+{
+	const struct rule_search search = { place, comment, cb, data };
+	_cleanup_(gathered_fini) struct gathered g = { 0 };
+	int r = dump_all(nf, NFT_MSG_GETRULE, "rules", &g, err);
+
+	for (size_t at = 0; !r && at < g.len;) {
+		const struct nlmsghdr *nlh = (const void *)(g.buf + at);
+
+		at += NLMSG_ALIGN(nlh->nlmsg_len);
+		r = rule_found(nlh, &search);
 	}
 	return r;
 }

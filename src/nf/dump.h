@@ -35,6 +35,20 @@ int table_dump(struct nl_sock *nf, table_cb *cb, void *data, struct an_error *er
 int model_compare(struct nl_sock *nf, const struct nf_model *m, char *diff, size_t size,
 		  struct an_error *err);
 
+/** struct nf_place - a chain of some table */
+struct nf_place {
+	uint8_t family;
+	const char *table, *chain;
+};
+
+/**
+ * rule_find() - rules of a chain that have this comment, by the kernel's number of each
+ * Return: 0, also where there is no such table or chain, or a negative errno.
+ */
+typedef int rule_handle_cb(uint64_t handle, void *data);
+int rule_find(struct nl_sock *nf, const struct nf_place *place, const char *comment, rule_handle_cb *cb, void *data,
+	      struct an_error *err);
+
 /** struct base_chain - a base chain of any table of the namespace */
 struct base_chain {
 	uint8_t family;

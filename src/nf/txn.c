@@ -20,6 +20,7 @@
 #include "nf/wire.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@ enum txn_op {
 	TXN_CHAIN_ADD,
 	TXN_SET_ADD,
 	TXN_RULE_ADD,
+	TXN_RULE_DEL,
 	TXN_ELEM_ADD,
 	TXN_ELEM_EXCL,
 	TXN_ELEM_DEL,
@@ -190,13 +192,33 @@ static void txn_set_add(struct nf_txn *t, const struct nf_set *set)
 	wire_put_set(&t->m, set, ++t->n_sets);
 }
 
-void txn_rule_add(struct nf_txn *t, const struct nf_rule *rule)
+static void txn_rule(struct nf_txn *t, const struct nf_rule *rule, uint16_t flags)
 {
 	if (!txn_begin(t, TXN_RULE_ADD, rule->chain, wire_rule_bytes(rule)))
 		return;
-	wire_begin(&t->m, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, t->family);
+	wire_begin(&t->m, NFT_MSG_NEWRULE, flags, t->family);
 	msg_put_str(&t->m, NFTA_RULE_TABLE, t->table);
 	t->err = wire_put_rule(&t->m, rule);
+}
+
+void txn_rule_add(struct nf_txn *t, const struct nf_rule *rule)
+{
+	txn_rule(t, rule, NLM_F_CREATE | NLM_F_APPEND);
+}
+
+void txn_rule_insert(struct nf_txn *t, const struct nf_rule *rule)
+{
+	txn_rule(t, rule, NLM_F_CREATE);
+}
+
+void txn_rule_del(struct nf_txn *t, const char *chain, uint64_t handle)
+{
+	if (!txn_begin(t, TXN_RULE_DEL, chain, 0))
+		return;
+	wire_begin(&t->m, NFT_MSG_DELRULE, 0, t->family);
+	msg_put_str(&t->m, NFTA_RULE_TABLE, t->table);
+	msg_put_str(&t->m, NFTA_RULE_CHAIN, chain);
+	msg_put_u64(&t->m, NFTA_RULE_HANDLE, htobe64(handle));
 }
 
 /* May another element be added to the last message's list? */
@@ -295,6 +317,7 @@ static void txn_explain(const struct nf_txn *t, const struct nf_txn_label *label
 		[TXN_CHAIN_ADD] = "add chain",
 		[TXN_SET_ADD] = "add set",
 		[TXN_RULE_ADD] = "add rule to chain",
+		[TXN_RULE_DEL] = "delete rule of chain",
 		[TXN_ELEM_ADD] = "add element to set",
 		[TXN_ELEM_EXCL] = "add element to set",
 		[TXN_ELEM_DEL] = "delete element of set",

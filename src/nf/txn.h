@@ -40,6 +40,10 @@ void txn_table_del(struct nf_txn *t);
 /** txn_model() - table, sets, chains, rules and elements of a model. */
 void txn_model(struct nf_txn *t, const struct nf_model *m);
 void txn_rule_add(struct nf_txn *t, const struct nf_rule *rule);
+/** txn_rule_insert() - at the head of its chain. */
+void txn_rule_insert(struct nf_txn *t, const struct nf_rule *rule);
+/** txn_rule_del() - by the kernel's number of it. */
+void txn_rule_del(struct nf_txn *t, const char *chain, uint64_t handle);
 
 /**
  * txn_elem_add() - add an element; @excl: EEXIST if the key is there (without it an equal element is no error)

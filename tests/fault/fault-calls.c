@@ -23,6 +23,8 @@ static struct an_worker *worker;
  * @pure:  changes nothing, even where it succeeds
  * @goes_on: may leave a part done where it fails
  * @slow:   not repeated after each failure: that it gets one call further the next time says as much
+ * @stride: unless ACTORNET_LONG is set only every so manieth call fails; 0: each
+ * @after:  calls before this one are those of another trial
  */
 struct trial {
 	void (*begin)(void);
@@ -30,6 +32,7 @@ struct trial {
 	bool (*check)(void);
 	void (*end)(void);
 	bool pure, goes_on, slow;
+	unsigned int stride, after;
 };
 
 #define SLOW_REPEATS 16 /* a slow one is repeated after every 16th failure all the same */
@@ -87,19 +90,22 @@ static bool try_one(const struct trial *t, unsigned int n, int errnum)
 	return n > 0;
 }
 
-static void try_all(const struct trial *t)
+/* Return: how many calls there are. */
+static unsigned int try_all(const struct trial *t)
 {
 	const bool thorough = getenv("ACTORNET_LONG") != NULL;
 	const uint64_t start = clock_us();
-	unsigned int n = 1;
+	const unsigned int stride = thorough || !t->stride ? 1 : t->stride;
+	unsigned int n = thorough ? 1 : 1 + t->after;
 
 	lab_or_skip();
-	for (; try_one(t, n, errnums[n % N_ERRNUMS]); n++) {
+	for (; try_one(t, n, errnums[n % N_ERRNUMS]); n += stride) {
 		for (size_t i = 1; thorough && i < N_ERRNUMS; i++)
 			try_one(t, n, errnums[(n + i) % N_ERRNUMS]);
 	}
 	fprintf(stderr, "# %u kernel calls, %llu ms\n", n - 1, (unsigned long long)(clock_us() - start) / 1000);
 	assert_true(n > 1);
+	return n - 1;
 }
 
 static void nothing(void)
@@ -120,7 +126,7 @@ static int run_up_slots(uint32_t slots, unsigned int flags, struct an_error *err
 
 static int run_up(struct an_error *err)
 {
-	return run_up_slots(2, 0, err);
+	return run_up_slots(1, 0, err);
 }
 
 static int run_up_more(struct an_error *err)
@@ -226,10 +232,15 @@ static void end_resized(void)
 	assert_int_equal(run_up_slots(2, 0, &err), 0);
 }
 
+/* Calls of an `up` that has nothing to do; the last of them come after the slots. */
+static unsigned int calls_again;
+
+#define AFTER_SLOTS 24
+
 static void test_up_again(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_prepared, .run = run_up_same, .check = check_there, .end = nothing,
+	calls_again = try_all(&(struct trial){ .begin = begin_prepared, .run = run_up_same, .check = check_there, .end = nothing,
 				 .pure = true });
 }
 
@@ -237,13 +248,14 @@ static void test_up_with_more_slots(void **state)
 {
 	(void)state;
 	try_all(&(struct trial){ .begin = begin_prepared, .run = run_up_more, .check = check_there, .end = end_resized,
-				 .slow = true });
+				 .slow = true, .after = calls_again > AFTER_SLOTS ? calls_again - AFTER_SLOTS : 0 });
 }
 
 static void test_up_with_fewer_slots(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_prepared, .run = run_up_fewer, .check = check_there, .end = end_resized });
+	try_all(&(struct trial){ .begin = begin_prepared, .run = run_up_fewer, .check = check_there, .end = end_resized,
+				 .after = calls_again > AFTER_SLOTS ? calls_again - AFTER_SLOTS : 0 });
 }
 
 static void test_dry_run_of_a_prepared_worker(void **state)
@@ -279,14 +291,14 @@ static void test_up_repairs_the_workers_table(void **state)
 {
 	(void)state;
 	try_all(&(struct trial){ .begin = begin_flushed, .run = run_up_same, .check = check_there, .end = nothing,
-				 .goes_on = true, .slow = true });
+				 .goes_on = true, .slow = true, .stride = 3 });
 }
 
 static void test_up_repairs_the_gateways_table(void **state)
 {
 	(void)state;
 	try_all(&(struct trial){ .begin = begin_flushed_gateway, .run = run_up_same, .check = check_there,
-				 .end = end_resized, .goes_on = true, .slow = true });
+				 .end = end_resized, .goes_on = true, .slow = true, .stride = 3 });
 }
 
 static int run_open(struct an_error *err)
@@ -493,6 +505,45 @@ static void test_ports_set(void **state)
 				 .end = end_activate });
 }
 
+static int run_ports_del(struct an_error *err)
+{
+	return an_actor_ports_del(worker, wanted.name, ports, 1, err);
+}
+
+static void test_ports_del(void **state)
+{
+	(void)state;
+	try_all(&(struct trial){ .begin = begin_release, .run = run_ports_del, .check = check_ports_set,
+				 .end = end_activate });
+}
+
+static void begin_ports_add(void)
+{
+	begin_release();
+	assert_int_equal(run_ports_del(NULL), 1);
+	lab_settle(worker);
+}
+
+static int run_ports_add(struct an_error *err)
+{
+	return an_actor_ports_add(worker, wanted.name, ports, 1, err);
+}
+
+static bool check_ports_add(void)
+{
+	const struct an_port moved[3] = { ports[1], ports[2], ports[0] };
+	const struct an_actor_spec spec = { .size = sizeof(spec), .name = wanted.name, .ports = moved, .n_ports = 3 };
+
+	return whole_actor(worker, &spec) && whole_pool(worker);
+}
+
+static void test_ports_add(void **state)
+{
+	(void)state;
+	try_all(&(struct trial){ .begin = begin_ports_add, .run = run_ports_add, .check = check_ports_add,
+				 .end = end_activate });
+}
+
 static int run_show(struct an_error *err)
 {
 	struct an_actor_info info = { .size = sizeof(info) };
@@ -596,7 +647,7 @@ static void test_down_restores_what_up_found(void **state)
 	lab_down(w);
 	assert_true(inventory_same(untouched, INVENTORY_ALL));
 	assert_false(strcmp(prepared, untouched) == 0);
-	w = lab_up(2, 8);
+	w = lab_up(1, 8);
 	free(prepared);
 	prepared = inventory_take(INVENTORY_WORKER);
 	lab_down(w);
@@ -626,6 +677,8 @@ int main(void)
 		TRIAL(test_activate_repairs_the_workers_table),
 		TRIAL(test_release),
 		TRIAL(test_ports_set),
+		TRIAL(test_ports_add),
+		TRIAL(test_ports_del),
 		TRIAL(test_show),
 		TRIAL(test_list),
 		TRIAL(test_netns),
