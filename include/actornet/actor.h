@@ -66,7 +66,8 @@ int an_actor_name_check(const char *name, struct an_error *err);
 
 /* Flags of an actor. */
 #define AN_ACTOR_ALL_PORTS (1U << 0) /* every inbound port that nothing else of the worker uses */
-#define AN_ACTOR_SANDBOXED (1U << 1) /* a sandbox takes the link over: the host kernel never answers in its place */
+#define AN_ACTOR_SANDBOXED \
+	(1U << 1) /* a sandbox takes the link over: the host kernel never answers in its place */
 
 /**
  * struct an_actor_spec - what an actor's network is to be
@@ -174,8 +175,8 @@ struct an_actor_info {
  * Return: 1 if activated, 0 if it was there, or a negative errno: EINVAL (AN_USAGE), EEXIST (AN_CONFLICT: active
  * with other settings), EADDRINUSE (AN_CONFLICT: a port is taken, by whom is said), ENOSPC (AN_NO_SLOT), EBUSY (lock).
  */
-int an_actor_activate(struct an_worker *worker, const struct an_actor_spec *spec, struct an_actor_info *ret_info,
-		      struct an_error *err);
+int an_actor_activate(struct an_worker *worker, const struct an_actor_spec *spec,
+		      struct an_actor_info *ret_info, struct an_error *err);
 
 /**
  * an_actor_release() - take an actor's network away: from the return on nothing passes
@@ -187,11 +188,12 @@ int an_actor_activate(struct an_worker *worker, const struct an_actor_spec *spec
  *
  * Return: 0, or a negative errno: ENOENT (AN_NO_ACTOR), ESTALE (AN_CONFLICT: another generation).
  */
-int an_actor_release(struct an_worker *worker, const char *name, uint64_t generation, struct an_actor_info *ret_info,
-		     struct an_error *err);
+int an_actor_release(struct an_worker *worker, const char *name, uint64_t generation,
+		     struct an_actor_info *ret_info, struct an_error *err);
 
 /** an_actor_show() - one actor. Return: 0, or a negative errno: ENOENT (AN_NO_ACTOR). */
-int an_actor_show(struct an_worker *worker, const char *name, struct an_actor_info *ret_info, struct an_error *err);
+int an_actor_show(struct an_worker *worker, const char *name, struct an_actor_info *ret_info,
+		  struct an_error *err);
 
 /**
  * an_actor_list() - all actors, ordered by name
@@ -209,16 +211,19 @@ int an_actor_list(struct an_worker *worker, an_actor_cb *cb, void *data, struct 
  *
  * Return: 1 if something changed, 0 if not, or a negative errno as an_actor_activate() and an_actor_show().
  */
-int an_actor_ports_set(struct an_worker *worker, const char *name, const struct an_port *ports, size_t n_ports,
-		       struct an_error *err);
+int an_actor_ports_set(struct an_worker *worker, const char *name, const struct an_port *ports,
+		       size_t n_ports, struct an_error *err);
 
 /** an_actor_ports_add() - add ports; one that it has already changes nothing. Return: as an_actor_ports_set(). */
-int an_actor_ports_add(struct an_worker *worker, const char *name, const struct an_port *ports, size_t n_ports,
-		       struct an_error *err);
+int an_actor_ports_add(struct an_worker *worker, const char *name, const struct an_port *ports,
+		       size_t n_ports, struct an_error *err);
 
-/** an_actor_ports_del() - take ports away. Return: as an_actor_ports_set(), and ENOENT (AN_FAILED) for one it has not. */
-int an_actor_ports_del(struct an_worker *worker, const char *name, const struct an_port *ports, size_t n_ports,
-		       struct an_error *err);
+/**
+ * an_actor_ports_del() - take ports away. Return: as an_actor_ports_set(), and ENOENT (AN_FAILED) for one
+ * it has not.
+ */
+int an_actor_ports_del(struct an_worker *worker, const char *name, const struct an_port *ports,
+		       size_t n_ports, struct an_error *err);
 
 /**
  * an_actor_netns() - open an actor's network namespace

@@ -17,8 +17,9 @@ extern "C" {
 struct an_worker;
 
 /* Flags of struct an_worker_spec. */
-#define AN_UP_ALLOW_FORWARD (1U << 0) /* let actors through where another owner's firewall offers a place for it */
-#define AN_UP_DRY_RUN	    (1U << 1) /* check everything, change nothing, return no handle */
+#define AN_UP_ALLOW_FORWARD \
+	(1U << 0)		/* let actors through where another owner's firewall offers a place for it */
+#define AN_UP_DRY_RUN (1U << 1) /* check everything, change nothing, return no handle */
 
 /**
  * struct an_worker_spec - how a worker is to be prepared
@@ -113,8 +114,8 @@ struct an_worker_info {
  * ENETUNREACH (no default route), EOPNOTSUPP (kernel feature missing), EPROTO (state of a newer version), EBUSY
  * (lock held).
  */
-int an_worker_up(struct an_worker **ret_worker, const struct an_worker_spec *spec, struct an_worker_info *ret_info,
-		 struct an_error *err);
+int an_worker_up(struct an_worker **ret_worker, const struct an_worker_spec *spec,
+		 struct an_worker_info *ret_info, struct an_error *err);
 
 /**
  * an_worker_open() - open a prepared worker

@@ -68,8 +68,9 @@ static int change(struct an_worker *worker, const struct port_values *values, st
 {
 	const struct opt_ports *ports = &values->ports;
 
-	return values->action == PORT_ADD ? an_actor_ports_add(worker, values->actor, ports->list, ports->n, err) :
-					    an_actor_ports_del(worker, values->actor, ports->list, ports->n, err);
+	return values->action == PORT_ADD
+		       ? an_actor_ports_add(worker, values->actor, ports->list, ports->n, err)
+		       : an_actor_ports_del(worker, values->actor, ports->list, ports->n, err);
 }
 
 static int check(const struct port_values *values, struct an_error *err)

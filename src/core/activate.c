@@ -28,13 +28,14 @@ static int check_spec(const struct an_worker *w, const struct an_actor_spec *spe
 	int r;
 
 	if (!spec || spec->size < sizeof(*spec))
-		return error_set(err, AN_USAGE, EINVAL, "actor spec", "its size is %zu", spec ? spec->size : 0);
+		return error_set(err, AN_USAGE, EINVAL, "actor spec", "its size is %zu",
+				 spec ? spec->size : 0);
 	r = an_actor_name_check(spec->name, err);
 	if (r < 0)
 		return r;
 	if (spec->egress > AN_EGRESS_NONE || (spec->flags & ~(AN_ACTOR_ALL_PORTS | AN_ACTOR_SANDBOXED)))
-		return error_set(err, AN_USAGE, EINVAL, "actor spec", "its egress %d or flags 0x%x are unknown",
-				 (int)spec->egress, spec->flags);
+		return error_set(err, AN_USAGE, EINVAL, "actor spec",
+				 "its egress %d or flags 0x%x are unknown", (int)spec->egress, spec->flags);
 	return ports_valid(w, spec->ports, spec->n_ports, err);
 }
 
@@ -67,7 +68,8 @@ static bool has_port(const struct actor *a, const struct an_port *port)
 /* In whatever order the ports are; none is given twice (ports_valid()). */
 static bool same_settings(const struct actor *there, const struct actor *wanted)
 {
-	bool same = there->egress == wanted->egress && there->flags == wanted->flags && there->n_ports == wanted->n_ports;
+	bool same = there->egress == wanted->egress && there->flags == wanted->flags &&
+		    there->n_ports == wanted->n_ports;
 
 	for (size_t i = 0; same && i < wanted->n_ports; i++)
 		same = has_port(there, &wanted->ports[i]);
@@ -81,7 +83,8 @@ static int exists_differently(const struct actor *there, struct an_error *err)
 	snprintf(object, sizeof(object), "actor %s", there->name);
 	error_set(err, AN_CONFLICT, EEXIST, object, "is active with other settings (egress %s, %zu ports)",
 		  an_egress_name(there->egress), there->n_ports);
-	return error_remedy(err, "actornet show %s; change ports with actornet port, or release it first", there->name);
+	return error_remedy(err, "actornet show %s; change ports with actornet port, or release it first",
+			    there->name);
 }
 
 /* Queue all of an actor, its slot taken out of the idle set where it came from there. */
@@ -277,8 +280,8 @@ static int activate(struct an_worker *w, struct actor *a, struct an_error *err)
 	return 1;
 }
 
-int an_actor_activate(struct an_worker *worker, const struct an_actor_spec *spec, struct an_actor_info *ret_info,
-		      struct an_error *err)
+int an_actor_activate(struct an_worker *worker, const struct an_actor_spec *spec,
+		      struct an_actor_info *ret_info, struct an_error *err)
 {
 	const uint64_t start = clock_us();
 	struct actor a;

@@ -53,7 +53,7 @@ static int look_all(const char *uplink, struct record_found *found, struct an_er
 int attach_look(struct an_worker *w, struct record_found *ret_found, struct an_error *err)
 {
 	int previous = netns_enter(WORKER_SIDE(w)->netns_fd, err);
-	struct record_found found;
+	struct record_found found = { .forward4 = -1, .forward6 = -1 };
 	int r;
 
 	if (previous < 0)
@@ -134,7 +134,8 @@ static int set_sysctls(struct an_worker *w, struct an_error *err)
 
 static int make_family(struct an_worker *w, uint8_t family, struct an_error *err)
 {
-	const struct addr own = layout_link_worker(&w->plane, family), gateway = layout_link_gateway(&w->plane, family);
+	const struct addr own = layout_link_worker(&w->plane, family),
+			  gateway = layout_link_gateway(&w->plane, family);
 	struct nl_sock *rtnl = &WORKER_SIDE(w)->rtnl;
 	struct route route = {
 		.dst = family == AF_INET ? w->plane.range : w->plane.range6,

@@ -59,8 +59,8 @@ void bind_forget(struct an_worker *w)
 		txn_reset(&w->side[i].txn);
 }
 
-int bind_get(struct an_worker *w, enum elements_table table, const struct nf_set *set, const struct nf_elem *key,
-	     struct nf_elem *ret_elem, struct an_error *err)
+int bind_get(struct an_worker *w, enum elements_table table, const struct nf_set *set,
+	     const struct nf_elem *key, struct nf_elem *ret_elem, struct an_error *err)
 {
-	return elem_get(&w->side[table].nf, NFPROTO_INET, LAYOUT_TABLE, set, key, ret_elem, err);
+	return elem_get(&w->side[table].nf, &layout_table, set, key, ret_elem, err);
 }

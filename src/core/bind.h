@@ -24,7 +24,7 @@ int bind_commit(struct an_worker *w, enum elements_table table, char *ret_set, s
 void bind_forget(struct an_worker *w);
 
 /** bind_get() - one element. Return: 1, 0 if there is none, or a negative errno. */
-int bind_get(struct an_worker *w, enum elements_table table, const struct nf_set *set, const struct nf_elem *key,
-	     struct nf_elem *ret_elem, struct an_error *err);
+int bind_get(struct an_worker *w, enum elements_table table, const struct nf_set *set,
+	     const struct nf_elem *key, struct nf_elem *ret_elem, struct an_error *err);
 
 #endif

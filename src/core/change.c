@@ -21,7 +21,8 @@ static void gather(const struct an_worker *w, const struct actor *a, struct elem
  * Where one fails, what was done is changed back. The failed one too, since the answer may be what was lost: where the
  * table was not changed, that is refused as a whole. But not where the kernel found another's port in the way.
  */
-static int commit(struct an_worker *w, const struct elements *now, const struct elements *wanted, struct an_error *err)
+static int commit(struct an_worker *w, const struct elements *now, const struct elements *wanted,
+		  struct an_error *err)
 {
 	int worker = 0, gateway;
 
@@ -40,14 +41,16 @@ static int commit(struct an_worker *w, const struct elements *now, const struct 
 	return gateway < 0 ? gateway : worker;
 }
 
-static int change(struct an_worker *w, const struct actor *there, const struct actor *wanted, struct an_error *err)
+static int change(struct an_worker *w, const struct actor *there, const struct actor *wanted,
+		  struct an_error *err)
 {
 	struct elements before = { .n = 0 }, after = { .n = 0 };
 	int r;
 
 	gather(w, there, &before);
 	gather(w, wanted, &after);
-	r = before.err || after.err ? error_set(err, AN_FAILED, ENOMEM, there->name, "%s", strerror(ENOMEM)) : 0;
+	r = before.err || after.err ? error_set(err, AN_FAILED, ENOMEM, there->name, "%s", strerror(ENOMEM))
+				    : 0;
 	if (r == 0)
 		r = commit(w, &before, &after, err);
 	elements_fini(&before);
@@ -110,7 +113,8 @@ static size_t gone(const struct an_worker *w, enum elements_table side, const st
 }
 
 /* Flows of ports that are gone end: the peer's next segment meets the worker's own stack. */
-static int end_flows(struct an_worker *w, const struct actor *before, const struct actor *after, struct an_error *err)
+static int end_flows(struct an_worker *w, const struct actor *before, const struct actor *after,
+		     struct an_error *err)
 {
 	struct party parties[2 * AN_SPECS_MAX];
 	int r = 0;
@@ -200,7 +204,8 @@ static int apply(struct actor *a, const struct given *given, struct an_error *er
 	return r;
 }
 
-static int change_ports(struct an_worker *w, const struct actor *there, const struct actor *wanted, struct an_error *err)
+static int change_ports(struct an_worker *w, const struct actor *there, const struct actor *wanted,
+			struct an_error *err)
 {
 	int r = ports_valid(w, wanted->ports, wanted->n_ports, err);
 
@@ -213,7 +218,8 @@ static int change_ports(struct an_worker *w, const struct actor *there, const st
 	if (r < 0)
 		return r;
 	r = end_flows(w, there, wanted, err);
-	if (r < 0) { /* changed back, or the next try would find the ports as they are to be, and leave the flows */
+	if (r <
+	    0) { /* changed back, or the next try would find the ports as they are to be, and leave the flows */
 		change(w, wanted, there, NULL);
 		return r;
 	}
@@ -239,7 +245,8 @@ static int set_ports(struct an_worker *w, const char *name, const struct given *
 	return change_ports(w, &there, &wanted, err);
 }
 
-static int ports_call(struct an_worker *worker, const char *name, const struct given *given, struct an_error *err)
+static int ports_call(struct an_worker *worker, const char *name, const struct given *given,
+		      struct an_error *err)
 {
 	int r = an_actor_name_check(name, err), lock;
 
@@ -258,20 +265,20 @@ static int ports_call(struct an_worker *worker, const char *name, const struct g
 	return r;
 }
 
-int an_actor_ports_set(struct an_worker *worker, const char *name, const struct an_port *ports, size_t n_ports,
-		       struct an_error *err)
+int an_actor_ports_set(struct an_worker *worker, const char *name, const struct an_port *ports,
+		       size_t n_ports, struct an_error *err)
 {
 	return ports_call(worker, name, &(const struct given){ HOW_SET, ports, n_ports }, err);
 }
 
-int an_actor_ports_add(struct an_worker *worker, const char *name, const struct an_port *ports, size_t n_ports,
-		       struct an_error *err)
+int an_actor_ports_add(struct an_worker *worker, const char *name, const struct an_port *ports,
+		       size_t n_ports, struct an_error *err)
 {
 	return ports_call(worker, name, &(const struct given){ HOW_ADD, ports, n_ports }, err);
 }
 
-int an_actor_ports_del(struct an_worker *worker, const char *name, const struct an_port *ports, size_t n_ports,
-		       struct an_error *err)
+int an_actor_ports_del(struct an_worker *worker, const char *name, const struct an_port *ports,
+		       size_t n_ports, struct an_error *err)
 {
 	return ports_call(worker, name, &(const struct given){ HOW_DEL, ports, n_ports }, err);
 }

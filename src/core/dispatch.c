@@ -31,13 +31,15 @@ void actor_name_later(struct an_worker *w, const struct actor *a)
 static int write_alias(struct an_worker *w, const struct actor *a, struct an_error *err)
 {
 	char text[RECORD_TEXT];
-	int r = link_set_alias(&GATEWAY_SIDE(w)->rtnl, a->n + LAYOUT_SLOT_INDEX, record_actor_format(a, text), err);
+	int r = link_set_alias(&GATEWAY_SIDE(w)->rtnl, a->n + LAYOUT_SLOT_INDEX, record_actor_format(a, text),
+			       err);
 
 	return r == -ENODEV ? 0 : r;
 }
 
 /* An element that a rule made for a slot, if it is there. The kernel may collect it meanwhile: as good. */
-static int forget_element(struct an_worker *w, const struct nf_set *set, const struct nf_elem *key, struct an_error *err)
+static int forget_element(struct an_worker *w, const struct nf_set *set, const struct nf_elem *key,
+			  struct an_error *err)
 {
 	struct an_error why = { .kind = 0 };
 	struct nf_elem elem;
@@ -54,7 +56,8 @@ static int forget_element(struct an_worker *w, const struct nf_set *set, const s
 
 static int forget_counters(struct an_worker *w, uint32_t n, struct an_error *err)
 {
-	const struct nf_set *const sets[] = { &gateway_frags, &gateway_flows, &gateway_inflows, &gateway_rates };
+	const struct nf_set *const sets[] = { &gateway_frags, &gateway_flows, &gateway_inflows,
+					      &gateway_rates };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < sizeof(sets) / sizeof(*sets); i++) {
@@ -130,7 +133,8 @@ int an_worker_dispatch(struct an_worker *worker, unsigned int budget_us, struct 
 		r = refill(worker, deadline, err);
 	if (r > 0)
 		worker_wake(worker);
-	else if (r == 0) /* also where the pool is short, since the limit is reached: the next release wakes us */
+	else if (r ==
+		 0) /* also where the pool is short, since the limit is reached: the next release wakes us */
 		worker_rest(worker);
 	return r;
 }

@@ -130,12 +130,12 @@ int find_all(struct an_worker *w, struct find_all *ret_all, struct an_error *err
 {
 	struct nl_sock *nf = &GATEWAY_SIDE(w)->nf;
 	struct find_all all = { .list = NULL };
-	int r = elem_dump(nf, NFPROTO_INET, LAYOUT_TABLE, &gateway_actors, collect_actor, &all, err);
+	int r = elem_dump(nf, &layout_table, &gateway_actors, collect_actor, &all, err);
 
 	if (r == 0) {
 		if (all.n > 0)
 			qsort(all.list, all.n, sizeof(*all.list), by_slot);
-		r = elem_dump(nf, NFPROTO_INET, LAYOUT_TABLE, &gateway_ports, collect_port, &all, err);
+		r = elem_dump(nf, &layout_table, &gateway_ports, collect_port, &all, err);
 	}
 	if (r < 0 && r != -ENOENT) {
 		find_all_fini(&all);
@@ -209,7 +209,8 @@ static void whole(const struct addr *a, char *buf, size_t size)
 
 void find_info(const struct an_worker *w, const struct actor *a, struct an_actor_info *ret_info)
 {
-	const struct addr outer = layout_outer(&w->plane, AF_INET, a->n), outer6 = layout_outer(&w->plane, AF_INET6, a->n);
+	const struct addr outer = layout_outer(&w->plane, AF_INET, a->n),
+			  outer6 = layout_outer(&w->plane, AF_INET6, a->n);
 	const uint8_t *mac = layout_mac_inner;
 	char name[LAYOUT_NETNS_NAME];
 	struct an_actor_info info = { .size = ret_info->size };
@@ -228,7 +229,8 @@ void find_info(const struct an_worker *w, const struct actor *a, struct an_actor
 		host(&w->plane.gateway6, info.gateway6, sizeof(info.gateway6));
 		host(&outer6, info.outer6, sizeof(info.outer6));
 	}
-	snprintf(info.mac, sizeof(info.mac), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	snprintf(info.mac, sizeof(info.mac), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+		 mac[4], mac[5]);
 	info.mtu = w->plane.mtu;
 	info.n_ports = a->n_ports;
 	memcpy(info.ports, a->ports, a->n_ports * sizeof(*a->ports));

@@ -21,7 +21,10 @@ struct find_all {
 
 /** find_all() - every actor in the gateway's table, with its ports: one dump of the actors, one of the ports. */
 int find_all(struct an_worker *w, struct find_all *ret_all, struct an_error *err);
-/** find_everyone() - the same; where that table is gone, the actors that the slots' aliases name: lost, without ports. */
+/**
+ * find_everyone() - the same; where that table is gone, the actors that the slots' aliases name: lost,
+ * without ports.
+ */
 int find_everyone(struct an_worker *w, struct find_all *ret_all, struct an_error *err);
 void find_all_fini(struct find_all *all);
 /** find_slot() - the actor of a slot in such a list, or NULL. */

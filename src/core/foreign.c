@@ -12,7 +12,8 @@ static int find_drop(const struct base_chain *chain, void *data)
 {
 	struct base_chain *found = data;
 
-	if (chain->hook == NF_INET_FORWARD && chain->policy == NF_DROP && strcmp(chain->table, LAYOUT_TABLE) != 0 &&
+	if (chain->hook == NF_INET_FORWARD && chain->policy == NF_DROP &&
+	    strcmp(chain->table, LAYOUT_TABLE) != 0 &&
 	    (chain->family == NFPROTO_INET || chain->family == NFPROTO_IPV4 || chain->family == NFPROTO_IPV6))
 		*found = *chain;
 	return 0;
@@ -29,7 +30,7 @@ static const struct nf_place places[] = {
 	{ NFPROTO_IPV6, "filter", "DOCKER-USER" },
 };
 #define N_PLACES (sizeof(places) / sizeof(*places))
-#define COMMENT "actornet"
+#define COMMENT	 "actornet"
 
 static int note_handle(uint64_t handle, void *data)
 {
@@ -40,7 +41,8 @@ static int note_handle(uint64_t handle, void *data)
 }
 
 /* Queue the deletion of our rules in a place. */
-static int queue_withdrawal(struct an_worker *w, const struct nf_place *place, struct nf_txn *txn, struct an_error *err)
+static int queue_withdrawal(struct an_worker *w, const struct nf_place *place, struct nf_txn *txn,
+			    struct an_error *err)
 {
 	txn_init(txn, place->family, place->table);
 	return rule_find(&WORKER_SIDE(w)->nf, place, COMMENT, note_handle, txn, err);
@@ -62,8 +64,9 @@ static int allow_in(struct an_worker *w, const struct nf_place *place, struct an
 
 	model_init(&m, place->family, place->table);
 	RULE(&m, place->chain, COMMENT, OPS(IIFNAME(LAYOUT_WORKER_LINK), op_accept()), NULL);
-	RULE(&m, place->chain, COMMENT, OPS(op_meta(NFT_META_OIFNAME, R1), op_cmp_name(NFT_CMP_EQ, R1, LAYOUT_WORKER_LINK),
-					    op_accept()), NULL);
+	RULE(&m, place->chain, COMMENT,
+	     OPS(op_meta(NFT_META_OIFNAME, R1), op_cmp_name(NFT_CMP_EQ, R1, LAYOUT_WORKER_LINK), op_accept()),
+	     NULL);
 	if (r == 0) {
 		insert(&m, &txn);
 		r = txn_commit(&txn, &WORKER_SIDE(w)->nf, NULL, &why);
@@ -130,10 +133,12 @@ void foreign_notice(struct an_worker *w, char *buf, size_t size)
 	struct base_chain found = { .table = "" };
 
 	buf[0] = '\0';
-	if (base_chain_dump(&WORKER_SIDE(w)->nf, find_drop, &found, NULL) < 0 || !found.table[0] || is_allowed(w))
+	if (base_chain_dump(&WORKER_SIDE(w)->nf, find_drop, &found, NULL) < 0 || !found.table[0] ||
+	    is_allowed(w))
 		return;
-	snprintf(buf, size,
-		 "chain %s of table %s %s drops forwarded packets by default, actors' too: accept what comes in or goes out "
-		 "by " LAYOUT_WORKER_LINK " there, or use --allow-forward where Docker made it",
-		 found.name, family_name(found.family), found.table);
+	snprintf(
+		buf, size,
+		"chain %s of table %s %s drops forwarded packets by default, actors' too: accept what comes in or goes out "
+		"by " LAYOUT_WORKER_LINK " there, or use --allow-forward where Docker made it",
+		found.name, family_name(found.family), found.table);
 }

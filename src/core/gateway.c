@@ -100,7 +100,8 @@ static int make_wire(struct an_worker *w, uint32_t *ret_up, struct an_error *err
 
 static int route_family(struct an_worker *w, uint32_t up, uint8_t family, struct an_error *err)
 {
-	const struct addr worker = layout_link_worker(&w->plane, family), own = layout_link_gateway(&w->plane, family);
+	const struct addr worker = layout_link_worker(&w->plane, family),
+			  own = layout_link_gateway(&w->plane, family);
 	struct nl_sock *rtnl = &GATEWAY_SIDE(w)->rtnl;
 	struct route route = {
 		.dst = { .family = family },
@@ -126,13 +127,21 @@ static int rule_family(struct an_worker *w, uint8_t family, struct an_error *err
 {
 	const struct rule rules[] = {
 		{ .priority = 10, .iif = "lo", .action = FR_ACT_TO_TBL, .table = LAYOUT_ROUTE_TABLE },
-		{ .priority = 11, .iif = LAYOUT_UP_LINK, .action = FR_ACT_TO_TBL, .table = LAYOUT_ROUTE_TABLE },
-		{ .priority = 12, .mark = LAYOUT_MARK, .mark_mask = LAYOUT_MARK, .action = FR_ACT_TO_TBL,
+		{ .priority = 11,
+		  .iif = LAYOUT_UP_LINK,
+		  .action = FR_ACT_TO_TBL,
+		  .table = LAYOUT_ROUTE_TABLE },
+		{ .priority = 12,
+		  .mark = LAYOUT_MARK,
+		  .mark_mask = LAYOUT_MARK,
+		  .action = FR_ACT_TO_TBL,
 		  .table = LAYOUT_ROUTE_TABLE },
 		{ .priority = 13, .action = FR_ACT_BLACKHOLE },
 		{ .priority = 100, .action = FR_ACT_TO_TBL, .table = RT_TABLE_LOCAL },
 	};
-	const struct rule kernels = { .family = family, .priority = 0, .action = FR_ACT_TO_TBL, .table = RT_TABLE_LOCAL };
+	const struct rule kernels = {
+		.family = family, .priority = 0, .action = FR_ACT_TO_TBL, .table = RT_TABLE_LOCAL
+	};
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < sizeof(rules) / sizeof(*rules); i++) {
@@ -165,7 +174,8 @@ static int furnish(struct an_worker *w, struct an_error *err)
 	if (r == 0)
 		r = link_set_alias(&GATEWAY_SIDE(w)->rtnl, up, record_gateway_format(&w->plane, record), err);
 	if (r == 0)
-		r = link_set_alias(&GATEWAY_SIDE(w)->rtnl, LO_INDEX, record_worker_format(&w->record, record), err);
+		r = link_set_alias(&GATEWAY_SIDE(w)->rtnl, LO_INDEX, record_worker_format(&w->record, record),
+				   err);
 	return r;
 }
 

@@ -17,7 +17,10 @@ int gateway_mend(struct an_worker *w, struct an_error *err);
  * For when actornet0 was deleted, and up0 with it: the sysctls as found must still be put back. Return: 0 or negative.
  */
 int gateway_recall(struct an_worker *w, struct record_worker *ret_record);
-/** gateway_drop() - unpin it: the kernel takes everything in it. Return: 1, 0 if there was none, or a negative errno. */
+/**
+ * gateway_drop() - unpin it: the kernel takes everything in it. Return: 1, 0 if there was none, or a
+ * negative errno.
+ */
 int gateway_drop(struct an_worker *w, struct an_error *err);
 
 #endif

@@ -31,7 +31,7 @@ static int collect(const struct nf_elem *elem, void *data)
 int pool_look(struct an_worker *w, struct an_error *err)
 {
 	w->n_idle = 0;
-	return elem_dump(&GATEWAY_SIDE(w)->nf, NFPROTO_INET, LAYOUT_TABLE, &gateway_idle, collect, w, err);
+	return elem_dump(&GATEWAY_SIDE(w)->nf, &layout_table, &gateway_idle, collect, w, err);
 }
 
 static int count_slot(const char *name, void *data)
@@ -60,7 +60,7 @@ int pool_count(struct an_worker *w, uint32_t *ret_slots, struct an_error *err)
 /* A number that no other process makes a slot of: the record says so before it is used, for some at once. */
 static int reserve(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
 {
-	struct record_worker record;
+	struct record_worker record = { .made = 0 };
 	struct link link;
 	int r;
 
@@ -163,7 +163,8 @@ static int check_max(struct an_worker *w, struct an_error *err)
 	uint32_t slots = 0;
 	int r;
 
-	if (w->record.made < w->record.max) /* there can't be more than were ever made: no need to count them */
+	if (w->record.made <
+	    w->record.max) /* there can't be more than were ever made: no need to count them */
 		return 0;
 	r = pool_count(w, &slots, err);
 	if (r < 0)
@@ -173,8 +174,8 @@ static int check_max(struct an_worker *w, struct an_error *err)
 	r = pool_sweep(w, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	error_set(err, AN_NO_SLOT, ENOSPC, "slots", "none is idle and there are %u, the most allowed (--max %u)", slots,
-		  w->record.max);
+	error_set(err, AN_NO_SLOT, ENOSPC, "slots",
+		  "none is idle and there are %u, the most allowed (--max %u)", slots, w->record.max);
 	return error_remedy(err, "release an actor, or actornet up --max with a larger number");
 }
 
@@ -293,8 +294,11 @@ int pool_trim(struct an_worker *w, struct an_error *err)
 		return r;
 	}
 	for (size_t i = 0; i < n; i++) {
-		/* tried twice: the caller may close the handle without dispatch */
-		if (slot_drop(w, surplus[i], NULL) < 0 && slot_drop(w, surplus[i], NULL) < 0)
+		int dropped = slot_drop(w, surplus[i], NULL);
+
+		if (dropped < 0) /* once more: the caller may close the handle without dispatch */
+			dropped = slot_drop(w, surplus[i], NULL);
+		if (dropped < 0)
 			numbers_push(&w->released, &w->n_released, &w->size_released, surplus[i]);
 	}
 	w->n_idle = w->record.idle_target;

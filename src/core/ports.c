@@ -28,16 +28,21 @@ static int one_valid(const struct an_worker *w, const struct an_port *port, stru
 
 	if ((port->protocol != IPPROTO_TCP && port->protocol != IPPROTO_UDP) || !port->port ||
 	    port->end_port < port->port || !port->actor_port || last > UINT16_MAX)
-		return refuse(port, AN_USAGE, EINVAL, "is not a port or range of tcp or udp", "see an_port_parse()", err);
+		return refuse(port, AN_USAGE, EINVAL, "is not a port or range of tcp or udp",
+			      "see an_port_parse()", err);
 	if (port->family != AF_UNSPEC && port->family != AF_INET && port->family != AF_INET6)
-		return refuse(port, AN_USAGE, EINVAL, "its address is of no known family", "see an_port_parse()", err);
+		return refuse(port, AN_USAGE, EINVAL, "its address is of no known family",
+			      "see an_port_parse()", err);
 	if (port->family == AF_INET6 && !w->plane.ipv6)
-		return refuse(port, AN_CONFLICT, EAFNOSUPPORT, "the worker has no IPv6",
-			      "leave the address out, or give the worker a global IPv6 address and run actornet up", err);
+		return refuse(
+			port, AN_CONFLICT, EAFNOSUPPORT, "the worker has no IPv6",
+			"leave the address out, or give the worker a global IPv6 address and run actornet up",
+			err);
 	if (port->port <= w->plane.nat_max && port->end_port >= w->plane.nat_min) {
-		snprintf(why, sizeof(why), "lies in the ports that actors' outgoing flows use, %u-%u", w->plane.nat_min,
-			 w->plane.nat_max);
-		snprintf(remedy, sizeof(remedy), "use a port outside, or other ports with actornet up --nat-ports");
+		snprintf(why, sizeof(why), "lies in the ports that actors' outgoing flows use, %u-%u",
+			 w->plane.nat_min, w->plane.nat_max);
+		snprintf(remedy, sizeof(remedy),
+			 "use a port outside, or other ports with actornet up --nat-ports");
 		return refuse(port, AN_CONFLICT, EADDRINUSE, why, remedy, err);
 	}
 	return 0;
@@ -86,7 +91,8 @@ int ports_valid(const struct an_worker *w, const struct an_port *ports, size_t n
 		count += 1U + ports[i].end_port - ports[i].port;
 		for (size_t k = 0; k < i; k++) {
 			if (ports_overlap(&ports[i], &ports[k]))
-				return refuse(&ports[i], AN_USAGE, EINVAL, "is given twice, or overlaps another of the same call",
+				return refuse(&ports[i], AN_USAGE, EINVAL,
+					      "is given twice, or overlaps another of the same call",
 					      "give each port once", err);
 		}
 	}
@@ -128,7 +134,8 @@ static int taken(struct holder *h, struct an_error *err)
 	}
 	if (name) {
 		snprintf(why, sizeof(why), "is taken by actor %s", name);
-		r = refuse(h->port, AN_CONFLICT, EADDRINUSE, why, "choose another port, or release that actor", err);
+		r = refuse(h->port, AN_CONFLICT, EADDRINUSE, why,
+			   "choose another port, or release that actor", err);
 	}
 	find_all_fini(&all);
 	return r;
@@ -179,7 +186,8 @@ static int match_at(const struct nf_elem *elem, void *data)
 	for (size_t i = 0; i < h->asker->n_ports && !h->found; i++) {
 		const struct an_port *p = &h->asker->ports[i];
 
-		if (p->family != AF_UNSPEC || elem->key[0] != p->protocol || port < p->port || port > p->end_port)
+		if (p->family != AF_UNSPEC || elem->key[0] != p->protocol || port < p->port ||
+		    port > p->end_port)
 			continue;
 		h->port = p;
 		h->outer = layout_outer(&h->w->plane, AF_INET, slot);
@@ -191,7 +199,7 @@ static int match_at(const struct nf_elem *elem, void *data)
 /* A port of every address must not be anyone's at one address: few have those, so the dump is short. */
 static int check_every_at(struct holder *h, struct an_error *err)
 {
-	int r = elem_dump(&WORKER_SIDE(h->w)->nf, NFPROTO_INET, LAYOUT_TABLE, &worker_at_ports, match_at, h, err);
+	int r = elem_dump(&WORKER_SIDE(h->w)->nf, &layout_table, &worker_at_ports, match_at, h, err);
 
 	if (r < 0)
 		return r;
@@ -237,7 +245,9 @@ static int check_across(struct an_worker *w, const struct actor *a, struct an_er
 /* Only one actor can have all the ports that nobody else has. */
 static int check_all_ports(struct an_worker *w, const struct actor *a, struct an_error *err)
 {
-	const struct an_port all = { .protocol = IPPROTO_TCP, .port = 1, .end_port = UINT16_MAX, .actor_port = 1 };
+	const struct an_port all = {
+		.protocol = IPPROTO_TCP, .port = 1, .end_port = UINT16_MAX, .actor_port = 1
+	};
 	struct holder h = { .w = w, .asker = a, .port = &all };
 	struct nf_elem key = { .key_len = 0 }, elem;
 	int r;

@@ -12,7 +12,10 @@ struct an_port port_canonical(const struct an_port *port);
 bool ports_overlap(const struct an_port *a, const struct an_port *b);
 /** ports_too_many() - the error for more than AN_SPECS_MAX. Return: -EINVAL. */
 int ports_too_many(size_t n, struct an_error *err);
-/** ports_valid() - right in themselves: count, overlaps among them, family, masquerade range. Return: 0 or a negative errno. */
+/**
+ * ports_valid() - right in themselves: count, overlaps among them, family, masquerade range. Return: 0 or a
+ * negative errno.
+ */
 int ports_valid(const struct an_worker *w, const struct an_port *ports, size_t n, struct an_error *err);
 /**
  * ports_free() - held by no socket of the worker, and by no other actor at another address

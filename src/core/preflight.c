@@ -17,8 +17,8 @@
 #include <sys/random.h>
 
 /* An option of the spec that is an address or prefix. */
-static int parse_option(const char *option, const char *text, const char *preset, uint8_t family, struct addr *ret,
-			struct an_error *err)
+static int parse_option(const char *option, const char *text, const char *preset, uint8_t family,
+			struct addr *ret, struct an_error *err)
 {
 	char object[96];
 
@@ -31,7 +31,8 @@ static int parse_option(const char *option, const char *text, const char *preset
 	return error_remedy(err, "for example %s %s", option, preset);
 }
 
-static int bad_option(const char *option, const struct addr *a, const char *why, const char *remedy, struct an_error *err)
+static int bad_option(const char *option, const struct addr *a, const char *why, const char *remedy,
+		      struct an_error *err)
 {
 	char object[96], text[ADDR_TEXT];
 
@@ -40,9 +41,12 @@ static int bad_option(const char *option, const struct addr *a, const char *why,
 	return error_remedy(err, "%s", remedy);
 }
 
-static int parse_inner(const char *option, const char *text, const char *preset, uint8_t family, struct addr *ret_inner,
-		       struct addr *ret_gateway, struct an_error *err)
+/* The actor's address, and the gateway's beside it. @preset tells the family. */
+static int parse_inner(const char *option, const char *text, const char *preset, struct addr ret[static 2],
+		       struct an_error *err)
 {
+	const uint8_t family = strchr(preset, ':') ? AF_INET6 : AF_INET;
+	struct addr *ret_inner = &ret[0], *ret_gateway = &ret[1];
 	int r = parse_option(option, text, preset, family, ret_inner, err);
 	const unsigned int bits = family == AF_INET ? 32 : 128;
 	struct addr net, last;
@@ -51,8 +55,9 @@ static int parse_inner(const char *option, const char *text, const char *preset,
 		return r;
 	if (layout_inner_gateway(ret_inner, ret_gateway) < 0 || ret_inner->prefix < bits - 16)
 		return bad_option(option, ret_inner, "has no room for actor and gateway, or far too much",
-				  family == AF_INET ? "use a prefix length from /16 to /30" :
-						      "use a prefix length from /112 to /126", err);
+				  family == AF_INET ? "use a prefix length from /16 to /30"
+						    : "use a prefix length from /112 to /126",
+				  err);
 	net = addr_network(ret_inner);
 	last = addr_nth(&net, (1ULL << (bits - ret_inner->prefix)) - 1);
 	if (addr_same_host(&net, ret_inner) || addr_same_host(&last, ret_inner))
@@ -61,7 +66,8 @@ static int parse_inner(const char *option, const char *text, const char *preset,
 	return 0;
 }
 
-static int parse_range(const char *option, const char *text, uint8_t family, struct addr *ret, struct an_error *err)
+static int parse_range(const char *option, const char *text, uint8_t family, struct addr *ret,
+		       struct an_error *err)
 {
 	const char *example = family == AF_INET ? "100.64.0.0/16" : "fd12:3456:789a:1::/64";
 	int r = parse_option(option, text, example, family, ret, err);
@@ -73,13 +79,16 @@ static int parse_range(const char *option, const char *text, uint8_t family, str
 	if (!addr_equal(&net, ret))
 		return bad_option(option, ret, "has bits set beyond its prefix length", "clear them", err);
 	if (family == AF_INET && (ret->prefix < 16 || ret->prefix > 24))
-		return bad_option(option, ret, "is not of a size from /16 to /24", "for example --range 100.64.0.0/16", err);
+		return bad_option(option, ret, "is not of a size from /16 to /24",
+				  "for example --range 100.64.0.0/16", err);
 	if (family == AF_INET6 && ret->prefix != 64)
-		return bad_option(option, ret, "is not a /64", "for example --range6 fd12:3456:789a:1::/64", err);
+		return bad_option(option, ret, "is not a /64", "for example --range6 fd12:3456:789a:1::/64",
+				  err);
 	return 0;
 }
 
-static int bad_number(const char *option, uint64_t value, const char *why, const char *remedy, struct an_error *err)
+static int bad_number(const char *option, uint64_t value, const char *why, const char *remedy,
+		      struct an_error *err)
 {
 	char object[64];
 
@@ -93,7 +102,7 @@ int preflight_spec(const struct an_worker_spec *spec, struct an_error *err)
 	const uint16_t nat_min = spec->nat_port_min ? spec->nat_port_min : LAYOUT_NAT_MIN;
 	const uint16_t nat_max = spec->nat_port_max ? spec->nat_port_max : LAYOUT_NAT_MAX;
 	uint32_t max = spec->max == AN_KEEP || spec->max == 0 ? LAYOUT_MAX : spec->max;
-	struct addr a, b;
+	struct addr a, inner[2];
 	int r = 0;
 
 	if (spec->size < sizeof(*spec))
@@ -103,13 +112,14 @@ int preflight_spec(const struct an_worker_spec *spec, struct an_error *err)
 	if (spec->slots != AN_KEEP && spec->slots > LAYOUT_MAX)
 		return bad_number("--slots", spec->slots, "is more than 60000", "use a smaller number", err);
 	if (spec->slots != AN_KEEP && spec->slots > max)
-		return bad_number("--slots", spec->slots, "is more than --max allows", "raise --max, or keep fewer idle", err);
+		return bad_number("--slots", spec->slots, "is more than --max allows",
+				  "raise --max, or keep fewer idle", err);
 	if (nat_min > nat_max || nat_min < 1024)
 		return bad_number("--nat-ports", nat_min, "starts below 1024 or ends before it starts",
 				  "for example --nat-ports 20000-29999", err);
-	r = parse_inner("--inner", spec->inner, LAYOUT_INNER, AF_INET, &a, &b, err);
+	r = parse_inner("--inner", spec->inner, LAYOUT_INNER, inner, err);
 	if (r == 0)
-		r = parse_inner("--inner6", spec->inner6, LAYOUT_INNER6, AF_INET6, &a, &b, err);
+		r = parse_inner("--inner6", spec->inner6, LAYOUT_INNER6, inner, err);
 	if (r == 0 && spec->range)
 		r = parse_range("--range", spec->range, AF_INET, &a, err);
 	if (r == 0 && spec->range6)
@@ -129,21 +139,23 @@ static int collide(const struct route *route, void *data)
 	const struct addr link_local = { AF_INET, 16, { 169, 254 } }, multicast6 = { AF_INET6, 8, { 0xff } };
 	struct collision *c = data;
 
-	if (route->dst.prefix == 0 || addr_equal(&route->dst, &link_local) || addr_equal(&route->dst, &multicast6) ||
-	    !addr_overlaps(&route->dst, c->prefix))
+	if (route->dst.prefix == 0 || addr_equal(&route->dst, &link_local) ||
+	    addr_equal(&route->dst, &multicast6) || !addr_overlaps(&route->dst, c->prefix))
 		return 0;
 	c->route = route->dst;
 	c->found = true;
 	return 0;
 }
 
-static int find_collision(struct nl_sock *rtnl, const struct addr *prefix, struct collision *ret, struct an_error *err)
+static int find_collision(struct nl_sock *rtnl, const struct addr *prefix, struct collision *ret,
+			  struct an_error *err)
 {
 	*ret = (struct collision){ .prefix = prefix };
 	return route_dump(rtnl, prefix->family, collide, ret, err);
 }
 
-static int check_free(struct nl_sock *rtnl, const char *option, const struct addr *prefix, struct an_error *err)
+static int check_free(struct nl_sock *rtnl, const char *option, const struct addr *prefix,
+		      struct an_error *err)
 {
 	struct collision c;
 	char object[96], text[ADDR_TEXT];
@@ -152,7 +164,8 @@ static int check_free(struct nl_sock *rtnl, const char *option, const struct add
 	if (r < 0 || !c.found)
 		return r;
 	snprintf(object, sizeof(object), "%s %s", option, addr_format(prefix, text));
-	error_set(err, AN_CONFLICT, EADDRINUSE, object, "overlaps the worker's route to %s", addr_format(&c.route, text));
+	error_set(err, AN_CONFLICT, EADDRINUSE, object, "overlaps the worker's route to %s",
+		  addr_format(&c.route, text));
 	return error_remedy(err, "choose another with %s", option);
 }
 
@@ -177,7 +190,8 @@ static int choose_range(struct nl_sock *rtnl, struct addr *ret, struct an_error 
 			return 0;
 		}
 	}
-	error_set(err, AN_CONFLICT, EADDRINUSE, "--range", "every /16 of " LAYOUT_RANGES " overlaps a route of the worker");
+	error_set(err, AN_CONFLICT, EADDRINUSE, "--range",
+		  "every /16 of " LAYOUT_RANGES " overlaps a route of the worker");
 	return error_remedy(err, "choose a free IPv4 prefix with --range");
 }
 
@@ -194,7 +208,8 @@ static int choose_range6(const struct an_worker *w, struct addr *ret, struct an_
 	return 0;
 }
 
-static int check_inner(struct nl_sock *rtnl, const char *option, const struct addr *inner, struct an_error *err)
+static int check_inner(struct nl_sock *rtnl, const char *option, const struct addr *inner,
+		       struct an_error *err)
 {
 	const struct addr net = addr_network(inner);
 
@@ -208,13 +223,21 @@ static int check_inner(struct nl_sock *rtnl, const char *option, const struct ad
 	return check_free(rtnl, option, &net, err);
 }
 
-static int choose_addresses(struct an_worker *w, const struct an_worker_spec *spec, struct plane *p, struct an_error *err)
+static int choose_addresses(struct an_worker *w, const struct an_worker_spec *spec, struct plane *p,
+			    struct an_error *err)
 {
 	struct nl_sock *rtnl = &WORKER_SIDE(w)->rtnl;
-	int r = parse_inner("--inner", spec->inner, LAYOUT_INNER, AF_INET, &p->inner, &p->gateway, err);
+	struct addr inner[2], inner6[2];
+	int r = parse_inner("--inner", spec->inner, LAYOUT_INNER, inner, err);
 
 	if (r == 0)
-		r = parse_inner("--inner6", spec->inner6, LAYOUT_INNER6, AF_INET6, &p->inner6, &p->gateway6, err);
+		r = parse_inner("--inner6", spec->inner6, LAYOUT_INNER6, inner6, err);
+	if (r < 0)
+		return r;
+	p->inner = inner[0];
+	p->gateway = inner[1];
+	p->inner6 = inner6[0];
+	p->gateway6 = inner6[1];
 	if (r == 0)
 		r = check_inner(rtnl, "--inner", &p->inner, err);
 	if (r == 0)
@@ -270,8 +293,10 @@ static int check_nat_ports(struct an_worker *w, const struct plane *p, struct an
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (r == 0 && sscanf(value, "%u %u", &low, &high) == 2 && p->nat_min <= high && p->nat_max >= low) {
-		error_set(err, AN_CONFLICT, EADDRINUSE, object, "overlaps the worker's own ephemeral ports %u-%u", low, high);
-		return error_remedy(err, "choose others with --nat-ports, or change net.ipv4.ip_local_port_range");
+		error_set(err, AN_CONFLICT, EADDRINUSE, object,
+			  "overlaps the worker's own ephemeral ports %u-%u", low, high);
+		return error_remedy(err,
+				    "choose others with --nat-ports, or change net.ipv4.ip_local_port_range");
 	}
 	r = sockdiag_dump(&w->diag, find_bound, &bound, err);
 	if (r < 0 || !bound.found)
@@ -297,13 +322,15 @@ static int check_tables(struct an_worker *w, struct an_error *err)
 	if (r < 0)
 		return r;
 	if (older) {
-		error_set(err, AN_CONFLICT, EEXIST, "table ateom_actor", "an earlier actor network is in this worker");
+		error_set(err, AN_CONFLICT, EEXIST, "table ateom_actor",
+			  "an earlier actor network is in this worker");
 		return error_remedy(err, "nft delete table ip ateom_actor (or inet), then actornet up");
 	}
 	return 0;
 }
 
-int preflight_choose(struct an_worker *w, const struct an_worker_spec *spec, struct preflight *ret, struct an_error *err)
+int preflight_choose(struct an_worker *w, const struct an_worker_spec *spec, struct preflight *ret,
+		     struct an_error *err)
 {
 	struct preflight pre = { .plane = w->plane };
 	struct plane *p = &pre.plane;
@@ -320,7 +347,8 @@ int preflight_choose(struct an_worker *w, const struct an_worker_spec *spec, str
 	p->ipv6 = pre.uplink.ipv6;
 	p->nat_min = spec->nat_port_min ? spec->nat_port_min : LAYOUT_NAT_MIN;
 	p->nat_max = spec->nat_port_max ? spec->nat_port_max : LAYOUT_NAT_MAX;
-	p->n_resolvers = resolver_read(spec->resolv_conf ? spec->resolv_conf : "/etc/resolv.conf", p->resolvers);
+	p->n_resolvers =
+		resolver_read(spec->resolv_conf ? spec->resolv_conf : "/etc/resolv.conf", p->resolvers);
 	r = check_nat_ports(w, p, err);
 	if (r == 0 && getrandom(p->key, sizeof(p->key), 0) != sizeof(p->key))
 		r = error_set(err, AN_FAILED, errno, "worker", "no random bytes: %m");

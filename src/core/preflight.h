@@ -16,6 +16,7 @@ struct preflight {
 /** preflight_spec() - is the spec right in itself? Return: 0 or -EINVAL (AN_USAGE). */
 int preflight_spec(const struct an_worker_spec *spec, struct an_error *err);
 /** preflight_choose() - complete the spec from what the worker has, and check it against that. Changes nothing. */
-int preflight_choose(struct an_worker *w, const struct an_worker_spec *spec, struct preflight *ret, struct an_error *err);
+int preflight_choose(struct an_worker *w, const struct an_worker_spec *spec, struct preflight *ret,
+		     struct an_error *err);
 
 #endif

@@ -57,7 +57,9 @@ static int read_port(const struct nf_elem *elem, void *data)
 	const size_t size = addr_size(r->family);
 	const uint8_t *key = elem->key + (r->at ? size : 0);
 	const struct addr outer = addr_from(r->family, elem->value);
-	struct an_port port = { .protocol = key[0], .port = read_u16(key + 4), .actor_port = read_u16(elem->value + size) };
+	struct an_port port = { .protocol = key[0],
+				.port = read_u16(key + 4),
+				.actor_port = read_u16(elem->value + size) };
 	struct actor *a = by_outer(r, &outer);
 
 	if (!a)
@@ -104,7 +106,7 @@ static int keep(const struct nf_elem *elem, void *data)
 static int read_map(struct reading *r, const struct nf_set *map, struct an_error *err)
 {
 	struct sorted s = { .n = 0 };
-	int result = elem_dump(&WORKER_SIDE(r->w)->nf, NFPROTO_INET, LAYOUT_TABLE, map, keep, &s, err);
+	int result = elem_dump(&WORKER_SIDE(r->w)->nf, &layout_table, map, keep, &s, err);
 
 	if (s.n > 0)
 		qsort(s.list, s.n, sizeof(*s.list), port_order);
@@ -136,8 +138,8 @@ static int read_resolver(const struct nf_elem *elem, void *data)
 	const struct addr a = addr_from(r->family, elem->key);
 	const size_t size = addr_size(r->family);
 
-	if (elem->key[size] != IPPROTO_UDP || addr_same_host(&a, &p->gateway) || addr_same_host(&a, &p->gateway6) ||
-	    p->n_resolvers == LAYOUT_RESOLVERS)
+	if (elem->key[size] != IPPROTO_UDP || addr_same_host(&a, &p->gateway) ||
+	    addr_same_host(&a, &p->gateway6) || p->n_resolvers == LAYOUT_RESOLVERS)
 		return 0;
 	p->resolvers[p->n_resolvers++] = a;
 	return 0;
@@ -149,13 +151,13 @@ static void read_resolvers(struct an_worker *w)
 	struct reading r = { .w = w, .family = AF_INET };
 
 	w->plane.n_resolvers = 0;
-	elem_dump(&GATEWAY_SIDE(w)->nf, NFPROTO_INET, LAYOUT_TABLE, &gateway_resolver4, read_resolver, &r, NULL);
+	elem_dump(&GATEWAY_SIDE(w)->nf, &layout_table, &gateway_resolver4, read_resolver, &r, NULL);
 	if (w->plane.n_resolvers == 0)
-		elem_dump(&WORKER_SIDE(w)->nf, NFPROTO_INET, LAYOUT_TABLE, &worker_resolver4, read_resolver, &r, NULL);
+		elem_dump(&WORKER_SIDE(w)->nf, &layout_table, &worker_resolver4, read_resolver, &r, NULL);
 	r.family = AF_INET6;
-	elem_dump(&GATEWAY_SIDE(w)->nf, NFPROTO_INET, LAYOUT_TABLE, &gateway_resolver6, read_resolver, &r, NULL);
+	elem_dump(&GATEWAY_SIDE(w)->nf, &layout_table, &gateway_resolver6, read_resolver, &r, NULL);
 	if (w->plane.n_resolvers == 0)
-		elem_dump(&WORKER_SIDE(w)->nf, NFPROTO_INET, LAYOUT_TABLE, &worker_resolver6, read_resolver, &r, NULL);
+		elem_dump(&WORKER_SIDE(w)->nf, &layout_table, &worker_resolver6, read_resolver, &r, NULL);
 	if (w->plane.n_resolvers == 0)
 		w->plane.n_resolvers = resolver_read("/etc/resolv.conf", w->plane.resolvers);
 }
@@ -168,7 +170,10 @@ static int idle_link(const struct link *link, void *data)
 	return n && !link->alias[0] ? numbers_push(&w->idle, &w->n_idle, &w->size_idle, n) : 0;
 }
 
-/* The gateway's table is gone: links without an actor's alias are idle slots, the others' ports are the worker's to tell. */
+/*
+ * The gateway's table is gone: links without an actor's alias are idle slots, the others' ports are the
+ * worker's to tell.
+ */
 static int read_links(struct an_worker *w, struct find_all *actors, struct an_error *err)
 {
 	int r = table_exists(&WORKER_SIDE(w)->nf, NFPROTO_INET, LAYOUT_TABLE, err);

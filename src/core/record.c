@@ -75,10 +75,12 @@ static int check_version(const char *text, const char *what, struct an_error *er
 	unsigned int version;
 
 	if (sscanf(text, "actornet %u ", &version) != 1)
-		return error_set(err, AN_CONFLICT, EINVAL, what, "is there, but was not made by actornet (alias '%.60s')", text);
+		return error_set(err, AN_CONFLICT, EINVAL, what,
+				 "is there, but was not made by actornet (alias '%.60s')", text);
 	if (version > RECORD_VERSION) {
-		error_set(err, AN_CONFLICT, EPROTO, what, "made by a newer actornet: its state has format %u, this one reads %d",
-			  version, RECORD_VERSION);
+		error_set(err, AN_CONFLICT, EPROTO, what,
+			  "made by a newer actornet: its state has format %u, this one reads %d", version,
+			  RECORD_VERSION);
 		return error_remedy(err, "use the newer program");
 	}
 	return 0;
@@ -102,8 +104,8 @@ const char *record_worker_format(const struct record_worker *r, char buf[static 
 {
 	struct text t = text_over(buf, RECORD_TEXT);
 
-	text_add(&t, "actornet %d made=%u idle=%u max=%u uplink=%s", RECORD_VERSION, r->made, r->idle_target, r->max,
-		 r->uplink);
+	text_add(&t, "actornet %d made=%u idle=%u max=%u uplink=%s", RECORD_VERSION, r->made, r->idle_target,
+		 r->max, r->uplink);
 	add_int(&t, "f4", r->found.forward4);
 	add_int(&t, "f6", r->found.forward6);
 	add_int(&t, "all6", r->found.all6);
@@ -134,8 +136,9 @@ const char *record_gateway_format(const struct plane *p, char buf[static RECORD_
 	struct text t = text_over(buf, RECORD_TEXT);
 
 	text_add(&t, "actornet %d in=%s in6=%s out=%s out6=%s v6=%d nat=%u natto=%u key=", RECORD_VERSION,
-		 addr_format(&p->inner, inner), addr_format(&p->inner6, inner6), addr_format(&p->range, range),
-		 addr_format(&p->range6, range6), p->ipv6, p->nat_min, p->nat_max);
+		 addr_format(&p->inner, inner), addr_format(&p->inner6, inner6),
+		 addr_format(&p->range, range), addr_format(&p->range6, range6), p->ipv6, p->nat_min,
+		 p->nat_max);
 	for (size_t i = 0; i < sizeof(p->key); i++)
 		text_add(&t, "%02x", p->key[i]);
 	return buf;
@@ -170,7 +173,8 @@ int record_gateway_parse(const char *text, struct plane *p, struct an_error *err
 	    find_addr(text, "out", &r.range) < 0 || find_addr(text, "out6", &r.range6) < 0 ||
 	    find_u32(text, "v6", &v6) < 0 || find_u32(text, "nat", &nat) < 0 || nat > UINT16_MAX ||
 	    find_u32(text, "natto", &natto) < 0 || natto > UINT16_MAX || parse_key(text, r.key) < 0 ||
-	    layout_inner_gateway(&r.inner, &r.gateway) < 0 || layout_inner_gateway(&r.inner6, &r.gateway6) < 0)
+	    layout_inner_gateway(&r.inner, &r.gateway) < 0 ||
+	    layout_inner_gateway(&r.inner6, &r.gateway6) < 0)
 		return damaged(err, what, text);
 	r.ipv6 = v6 != 0;
 	r.nat_min = (uint16_t)nat;
@@ -195,9 +199,10 @@ int record_actor_parse(const char *text, struct actor *a)
 	char egress[16];
 
 	if (check_version(text, "", NULL) < 0 || find_text(text, "actor", r.name, sizeof(r.name)) < 0 ||
-	    find_text(text, "egress", egress, sizeof(egress)) < 0 || an_egress_parse(egress, &r.egress, NULL) < 0 ||
-	    find_u32(text, "flags", &r.flags) < 0 || find_u32(text, "since", &r.since) < 0 ||
-	    find_u32(text, "ports", &n_ports) < 0 || n_ports > AN_SPECS_MAX)
+	    find_text(text, "egress", egress, sizeof(egress)) < 0 ||
+	    an_egress_parse(egress, &r.egress, NULL) < 0 || find_u32(text, "flags", &r.flags) < 0 ||
+	    find_u32(text, "since", &r.since) < 0 || find_u32(text, "ports", &n_ports) < 0 ||
+	    n_ports > AN_SPECS_MAX)
 		return -EINVAL;
 	*a = r;
 	a->n_ports = n_ports;

@@ -17,7 +17,7 @@
 #include <actornet/error.h>
 
 #define RECORD_VERSION 1
-#define RECORD_TEXT 256
+#define RECORD_TEXT    256
 
 /**
  * struct record_found - sysctls of the worker as `up` found them; -1: not there
@@ -54,7 +54,10 @@ int record_gateway_parse(const char *text, struct plane *p, struct an_error *err
 
 /** record_actor_format() - Return: @buf. */
 const char *record_actor_format(const struct actor *a, char buf[static RECORD_TEXT]);
-/** record_actor_parse() - into name, flags, egress, since; Return: 0, -EINVAL (also for the empty text of an idle slot). */
+/**
+ * record_actor_parse() - into name, flags, egress, since; Return: 0, -EINVAL (also for the empty text of an
+ * idle slot).
+ */
 int record_actor_parse(const char *text, struct actor *a);
 
 #endif

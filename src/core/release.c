@@ -19,22 +19,26 @@ static int gather(const struct an_worker *w, const struct actor *a, struct eleme
 	return e->err;
 }
 
-/* One transaction each, for tables that someone has meddled with, or a lost answer: what is missing is as good as gone. */
-static int take_out_singly(struct an_worker *w, const struct elements *e, enum elements_table table)
+/*
+ * Those of them that are there: for tables that someone has meddled with, or where the answer was what got lost. Asked
+ * for first, since a transaction each would wait for a grace period each.
+ */
+static int take_out_present(struct an_worker *w, const struct elements *e, enum elements_table table)
 {
-	int first = 0;
-
 	for (size_t i = 0; i < e->n; i++) {
-		int r;
+		struct nf_elem found;
+		int r = 0;
 
-		if (e->list[i].table != table)
-			continue;
-		bind_del(w, &e->list[i]);
-		r = bind_commit(w, table, NULL, NULL);
-		if (r < 0 && r != -ENOENT && first == 0)
-			first = r;
+		if (e->list[i].table == table)
+			r = bind_get(w, table, e->list[i].set, &e->list[i].elem, &found, NULL);
+		if (r == 1)
+			bind_del(w, &e->list[i]);
+		if (r < 0) {
+			bind_forget(w);
+			return r;
+		}
 	}
-	return first;
+	return bind_commit(w, table, NULL, NULL);
 }
 
 int actor_take_out(struct an_worker *w, const struct actor *a, enum elements_table table)
@@ -47,7 +51,7 @@ int actor_take_out(struct an_worker *w, const struct actor *a, enum elements_tab
 			bind_del(w, &e.list[i]);
 	}
 	if (r == 0 && bind_commit(w, table, NULL, NULL) < 0)
-		r = take_out_singly(w, &e, table);
+		r = take_out_present(w, &e, table);
 	elements_fini(&e);
 	return r;
 }
@@ -87,8 +91,8 @@ static int release(struct an_worker *w, const char *name, uint64_t generation, s
 	return actor_release(w, ret_actor, err);
 }
 
-int an_actor_release(struct an_worker *worker, const char *name, uint64_t generation, struct an_actor_info *ret_info,
-		     struct an_error *err)
+int an_actor_release(struct an_worker *worker, const char *name, uint64_t generation,
+		     struct an_actor_info *ret_info, struct an_error *err)
 {
 	const uint64_t start = clock_us();
 	struct actor a;

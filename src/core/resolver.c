@@ -21,7 +21,8 @@ static bool read_line(const char *line, struct addr *ret)
 {
 	char address[ADDR_TEXT];
 
-	return sscanf(line, " nameserver %55s", address) == 1 && !strchr(address, '/') && addr_parse(address, ret) == 0;
+	return sscanf(line, " nameserver %55s", address) == 1 && !strchr(address, '/') &&
+	       addr_parse(address, ret) == 0;
 }
 
 static unsigned int read_file(const char *path, struct addr *resolvers, bool *ret_stub)

@@ -69,11 +69,12 @@ static int find(struct an_worker *w, const char *name, struct actor *ret_actor, 
 	return r < 0 ? find_no_actor(name, err) : 0;
 }
 
-int an_actor_show(struct an_worker *worker, const char *name, struct an_actor_info *ret_info, struct an_error *err)
+int an_actor_show(struct an_worker *worker, const char *name, struct an_actor_info *ret_info,
+		  struct an_error *err)
 {
 	struct an_actor_info info = { .size = sizeof(info) };
-	struct actor a;
-	struct link link;
+	struct actor a = { .n = 0 };
+	struct link link = { .index = 0 };
 	int r = check_size(ret_info->size, sizeof(info), err);
 
 	if (r == 0)
@@ -138,7 +139,7 @@ static int fill_list(struct an_worker *w, struct listing *l, struct an_error *er
 	}
 	r = link_dump(&GATEWAY_SIDE(w)->rtnl, true, list_link, l, err);
 	if (r == 0)
-		r = elem_dump(&GATEWAY_SIDE(w)->nf, NFPROTO_INET, LAYOUT_TABLE, &gateway_denied, list_denied, l, err);
+		r = elem_dump(&GATEWAY_SIDE(w)->nf, &layout_table, &gateway_denied, list_denied, l, err);
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -154,7 +155,7 @@ int an_actor_list(struct an_worker *worker, an_actor_cb *cb, void *data, struct 
 		return r;
 	l.list = calloc(all.n ? all.n : 1, sizeof(*l.list));
 	r = l.list ? fill_list(worker, &l, err) : error_set(err, AN_FAILED, ENOMEM, "list", "out of memory");
-	if (r == 0 && all.n > 0)
+	if (r == 0 && l.list && all.n > 0)
 		qsort(l.list, all.n, sizeof(*l.list), by_name);
 	for (size_t i = 0; r == 0 && i < all.n; i++)
 		r = cb(&l.list[i], data);
@@ -165,7 +166,7 @@ int an_actor_list(struct an_worker *worker, an_actor_cb *cb, void *data, struct 
 
 int an_actor_netns(struct an_worker *worker, const char *name, struct an_error *err)
 {
-	struct actor a;
+	struct actor a = { .n = 0 };
 	int r = find(worker, name, &a, err);
 
 	return r < 0 ? r : slot_open(worker, a.n, err);
@@ -192,10 +193,11 @@ int an_worker_info(struct an_worker *worker, struct an_worker_info *ret_info, st
 	for (unsigned int i = 0; i < worker->n_addresses; i++) {
 		size_t len = strlen(info.uplink_addresses);
 
-		snprintf(info.uplink_addresses + len, sizeof(info.uplink_addresses) - len, "%s%s", len ? " " : "",
-			 addr_format(&worker->addresses[i], text));
+		snprintf(info.uplink_addresses + len, sizeof(info.uplink_addresses) - len, "%s%s",
+			 len ? " " : "", addr_format(&worker->addresses[i], text));
 	}
-	snprintf(info.gateway_netns, sizeof(info.gateway_netns), NETNS_DIR "/%s", layout_gateway_netns(&worker->plane, name));
+	snprintf(info.gateway_netns, sizeof(info.gateway_netns), NETNS_DIR "/%s",
+		 layout_gateway_netns(&worker->plane, name));
 	snprintf(info.inner, sizeof(info.inner), "%s", addr_format(&worker->plane.inner, text));
 	snprintf(info.range, sizeof(info.range), "%s", addr_format(&worker->plane.range, text));
 	if (worker->plane.ipv6) {

@@ -18,10 +18,10 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define SLOT_BUF 2048 /* bytes for all requests of one side of a slot */
-#define SETTLE_TRIES 200
+#define SLOT_BUF	2048 /* bytes for all requests of one side of a slot */
+#define SETTLE_TRIES	200
 #define SETTLE_PAUSE_NS 100000
-#define LO_INDEX 1    /* of the loopback device, in every namespace */
+#define LO_INDEX	1 /* of the loopback device, in every namespace */
 
 static void cleanup_sock(struct nl_sock *sock)
 {
@@ -189,7 +189,7 @@ static int is_tentative(const struct address *address, void *data)
 /* Return: 1 if both ends and all addresses are in order, 0 if not yet, or a negative errno. */
 static int is_settled(struct nl_sock *gateway, const char *name, struct nl_sock *inside, struct an_error *err)
 {
-	struct link outer, inner;
+	struct link outer = { .index = 0 }, inner = { .index = 0 };
 	bool tentative = false;
 	int r = link_get(gateway, name, &outer, err);
 

@@ -21,7 +21,10 @@ int slot_dress(struct an_worker *w, uint32_t n, struct an_error *err);
 int slot_shield(struct an_worker *w, uint32_t n, struct an_error *err);
 /** slot_unshield() - the reverse. Return: 0 or a negative errno. */
 int slot_unshield(struct an_worker *w, uint32_t n, struct an_error *err);
-/** slot_drop() - unpin its namespace: the kernel takes it, and the veth, in its own time. Return: 1, 0 if it was gone. */
+/**
+ * slot_drop() - unpin its namespace: the kernel takes it, and the veth, in its own time. Return: 1, 0 if it
+ * was gone.
+ */
 int slot_drop(struct an_worker *w, uint32_t n, struct an_error *err);
 /** slot_open() - its namespace. Return: descriptor or a negative errno. */
 int slot_open(const struct an_worker *w, uint32_t n, struct an_error *err);

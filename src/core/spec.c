@@ -17,10 +17,12 @@ static const char *const egress_names[] = {
 #define N_EGRESS (sizeof(egress_names) / sizeof(*egress_names))
 
 static const char *const reason_names[] = {
-	[AN_REASON_SPOOF] = "spoof",	     [AN_REASON_NEIGHBOUR] = "neighbour", [AN_REASON_OPTIONS] = "options",
-	[AN_REASON_PROTOCOL] = "protocol",   [AN_REASON_FRAGMENTS] = "fragments", [AN_REASON_FORGED] = "forged",
-	[AN_REASON_INVALID] = "invalid",     [AN_REASON_FLOOR] = "floor",	  [AN_REASON_POLICY] = "policy",
-	[AN_REASON_FLOWS] = "flows",	     [AN_REASON_RATE] = "rate",		  [AN_REASON_GATEWAY] = "gateway",
+	[AN_REASON_SPOOF] = "spoof",	     [AN_REASON_NEIGHBOUR] = "neighbour",
+	[AN_REASON_OPTIONS] = "options",     [AN_REASON_PROTOCOL] = "protocol",
+	[AN_REASON_FRAGMENTS] = "fragments", [AN_REASON_FORGED] = "forged",
+	[AN_REASON_INVALID] = "invalid",     [AN_REASON_FLOOR] = "floor",
+	[AN_REASON_POLICY] = "policy",	     [AN_REASON_FLOWS] = "flows",
+	[AN_REASON_RATE] = "rate",	     [AN_REASON_GATEWAY] = "gateway",
 	[AN_REASON_PORT] = "port",	     [AN_REASON_INFLOWS] = "inflows",
 };
 static_assert(sizeof(reason_names) / sizeof(*reason_names) == AN_REASON_COUNT, "a word for each reason");
@@ -84,7 +86,8 @@ static int complain(const struct reader *r, const char *why)
 
 	snprintf(object, sizeof(object), "port '%.80s'", r->text);
 	error_set(r->err, AN_USAGE, EINVAL, object, "%s", why);
-	return error_remedy(r->err, "write it as [ADDR:]PORT[-END][:ACTOR_PORT][/tcp|/udp], IPv6 addresses in brackets");
+	return error_remedy(
+		r->err, "write it as [ADDR:]PORT[-END][:ACTOR_PORT][/tcp|/udp], IPv6 addresses in brackets");
 }
 
 static int read_port(struct reader *r, uint16_t *ret)
@@ -137,7 +140,8 @@ static int read_protocol(struct reader *r, struct an_port *port)
 	if (strcmp(r->at, "/udp") == 0)
 		port->protocol = IPPROTO_UDP;
 	else if (*r->at && strcmp(r->at, "/tcp") != 0)
-		return complain(r, r->at[0] == '/' ? "the protocol is tcp or udp" : "there is something behind the port");
+		return complain(r, r->at[0] == '/' ? "the protocol is tcp or udp"
+						   : "there is something behind the port");
 	return 0;
 }
 

@@ -43,7 +43,8 @@ static int around(struct an_worker *w, struct elements *e, struct an_error *err)
 }
 
 /* Replace one table: what is there goes and the new one comes in one transaction. */
-static int remake(struct an_worker *w, enum elements_table which, const struct elements *all, struct an_error *err)
+static int remake(struct an_worker *w, enum elements_table which, const struct elements *all,
+		  struct an_error *err)
 {
 	struct side *side = &w->side[which];
 	struct nf_model model;
@@ -157,12 +158,12 @@ static int collect(const struct nf_elem *elem, void *data)
 }
 
 /* Elements of one set as they are in the kernel. */
-static int present(struct an_worker *w, enum elements_table table, const struct nf_set *set, struct elements *e,
-		   struct an_error *err)
+static int present(struct an_worker *w, enum elements_table table, const struct nf_set *set,
+		   struct elements *e, struct an_error *err)
 {
 	struct collect c = { e, table, set };
 
-	return elem_dump(&w->side[table].nf, NFPROTO_INET, LAYOUT_TABLE, set, collect, &c, err);
+	return elem_dump(&w->side[table].nf, &layout_table, set, collect, &c, err);
 }
 
 /* The worker's elements of all actors' ports, as the gateway's table knows the actors. */
@@ -191,8 +192,10 @@ static int wanted_ports(struct an_worker *w, struct elements *wanted, struct an_
 
 int tables_agree(struct an_worker *w, struct an_error *err)
 {
-	const struct nf_set *const sets[] = { &worker_ports4, &worker_ports6, &worker_at4,     &worker_at6,	   &worker_at_ports,
-					      &worker_all4,   &worker_all6,   &worker_mapped, &worker_mapped_at4, &worker_mapped_at6 };
+	const struct nf_set *const sets[] = { &worker_ports4,	 &worker_ports6,   &worker_at4,
+					      &worker_at6,	 &worker_at_ports, &worker_all4,
+					      &worker_all6,	 &worker_mapped,   &worker_mapped_at4,
+					      &worker_mapped_at6 };
 	struct elements now = { .n = 0 }, wanted = { .n = 0 };
 	int r = wanted_ports(w, &wanted, err);
 
@@ -211,8 +214,10 @@ int tables_agree(struct an_worker *w, struct an_error *err)
 
 int tables_around(struct an_worker *w, struct an_error *err)
 {
-	const struct nf_set *const gateway[] = { &gateway_local4, &gateway_local6, &gateway_resolver4, &gateway_resolver6 };
-	const struct nf_set *const worker[] = { &worker_dns4, &worker_dns6, &worker_resolver4, &worker_resolver6 };
+	const struct nf_set *const gateway[] = { &gateway_local4, &gateway_local6, &gateway_resolver4,
+						 &gateway_resolver6 };
+	const struct nf_set *const worker[] = { &worker_dns4, &worker_dns6, &worker_resolver4,
+						&worker_resolver6 };
 	struct elements now = { .n = 0 }, wanted = { .n = 0 };
 	int r = around(w, &wanted, err);
 

@@ -17,7 +17,8 @@ int tables_repair(struct an_worker *w, bool deep, struct an_error *err);
 /** tables_remake_worker() - make the worker's table again from the gateway's: something in it is nobody's. */
 int tables_remake_worker(struct an_worker *w, struct an_error *err);
 /**
- * tables_agree() - bring the ports in the worker's table to what the gateway's says: of two transactions someone who was
+ * tables_agree() - bring the ports in the worker's table to what the gateway's says: of two transactions
+ * someone who was
  * killed may have made one
  * Return: 0 or a negative errno.
  */

@@ -20,7 +20,10 @@ enum presence {
 	PRESENCE_WHOLE,
 };
 
-/** presence_look() - and open what is there. Return: enum presence, or a negative errno: EPROTO newer, EINVAL not ours. */
+/**
+ * presence_look() - and open what is there. Return: enum presence, or a negative errno: EPROTO newer,
+ * EINVAL not ours.
+ */
 int presence_look(struct an_worker *w, struct an_error *err);
 
 #endif

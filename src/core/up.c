@@ -38,7 +38,8 @@ static void describe(const struct an_worker *w, const struct preflight *pre, str
 	info->max = pre->record.max;
 }
 
-static int build(struct an_worker *w, const struct preflight *pre, struct an_worker_info *ret_info, struct an_error *err)
+static int build(struct an_worker *w, const struct preflight *pre, struct an_worker_info *ret_info,
+		 struct an_error *err)
 {
 	const struct find_all nobody = { .n = 0 };
 	int r;
@@ -90,7 +91,8 @@ static int same_prefix(const char *option, const char *text, const struct addr *
 	if (!text || (addr_parse(text, &wanted) == 0 && addr_equal(&wanted, there)))
 		return 0;
 	snprintf(object, sizeof(object), "%s %.60s", option, text);
-	error_set(err, AN_CONFLICT, EEXIST, object, "the worker is prepared with %s", addr_format(there, now));
+	error_set(err, AN_CONFLICT, EEXIST, object, "the worker is prepared with %s",
+		  addr_format(there, now));
 	return error_remedy(err, "actornet down first: actors lose their network");
 }
 
@@ -115,7 +117,8 @@ static int same_options(const struct an_worker *w, const struct an_worker_spec *
 	}
 	if (spec->nat_port_min && (spec->nat_port_min != p->nat_min || spec->nat_port_max != p->nat_max)) {
 		snprintf(object, sizeof(object), "--nat-ports %u-%u", spec->nat_port_min, spec->nat_port_max);
-		error_set(err, AN_CONFLICT, EEXIST, object, "the worker is prepared with %u-%u", p->nat_min, p->nat_max);
+		error_set(err, AN_CONFLICT, EEXIST, object, "the worker is prepared with %u-%u", p->nat_min,
+			  p->nat_max);
 		return error_remedy(err, "actornet down first: actors lose their network");
 	}
 	return 0;
@@ -170,12 +173,14 @@ static int adjust(struct an_worker *w, const struct an_worker_spec *spec, struct
 	if (r == 0)
 		r = tables_agree(w, err);
 	if (r >= 0)
-		r = attach_make(w, err); /* `up` may have been killed in it, and others remove rules and routes */
+		r = attach_make(
+			w, err); /* `up` may have been killed in it, and others remove rules and routes */
 	if (r >= 0)
 		r = pool_sweep(w, err);
 	if (r < 0)
 		return r;
-	w->plane.n_resolvers = resolver_read(spec->resolv_conf ? spec->resolv_conf : "/etc/resolv.conf", w->plane.resolvers);
+	w->plane.n_resolvers =
+		resolver_read(spec->resolv_conf ? spec->resolv_conf : "/etc/resolv.conf", w->plane.resolvers);
 	r = tables_around(w, err);
 	if (r == 0 && spec->flags & AN_UP_ALLOW_FORWARD)
 		r = foreign_allow(w, err);
@@ -184,7 +189,8 @@ static int adjust(struct an_worker *w, const struct an_worker_spec *spec, struct
 	return r;
 }
 
-static int up(struct an_worker *w, const struct an_worker_spec *spec, struct an_worker_info *info, struct an_error *err)
+static int up(struct an_worker *w, const struct an_worker_spec *spec, struct an_worker_info *info,
+	      struct an_error *err)
 {
 	int presence = presence_look(w, err), r = 0;
 
@@ -221,14 +227,17 @@ static int up_locked(struct an_worker *w, const struct an_worker_spec *spec, str
 	return r;
 }
 
-int an_worker_up(struct an_worker **ret_worker, const struct an_worker_spec *spec, struct an_worker_info *ret_info,
-		 struct an_error *err)
+int an_worker_up(struct an_worker **ret_worker, const struct an_worker_spec *spec,
+		 struct an_worker_info *ret_info, struct an_error *err)
 {
 	const uint64_t start = clock_us();
 	struct an_worker_info info = { .size = sizeof(info) };
-	struct an_worker *w;
-	int r = spec ? preflight_spec(spec, err) : error_set(err, AN_USAGE, EINVAL, "worker spec", "is missing");
+	struct an_worker *w = NULL;
+	int r;
 
+	if (!spec)
+		return error_set(err, AN_USAGE, EINVAL, "worker spec", "is missing");
+	r = preflight_spec(spec, err);
 	if (r == 0)
 		r = worker_new(&w, spec->netns_fd, err);
 	if (r < 0)

@@ -18,7 +18,8 @@ static int consider(const struct route *route, void *data)
 {
 	struct search *s = data;
 
-	if (route->dst.prefix != 0 || route->table != RT_TABLE_MAIN || route->type != RTN_UNICAST || !route->index)
+	if (route->dst.prefix != 0 || route->table != RT_TABLE_MAIN || route->type != RTN_UNICAST ||
+	    !route->index)
 		return 0;
 	if (!s->found || route->metric < s->metric)
 		*s = (struct search){ route->index, route->metric, true };
@@ -80,7 +81,8 @@ static int collect(const struct address *address, void *data)
 {
 	struct uplink *u = data;
 
-	if (address->index != u->link.index || address->scope != RT_SCOPE_UNIVERSE || u->n_addresses == UPLINK_ADDRESSES)
+	if (address->index != u->link.index || address->scope != RT_SCOPE_UNIVERSE ||
+	    u->n_addresses == UPLINK_ADDRESSES)
 		return 0;
 	u->addresses[u->n_addresses++] = address->addr;
 	if (address->addr.family == AF_INET6)

@@ -51,7 +51,8 @@ static int own_fd(int netns_fd, struct an_error *err)
 		return netns_open_self(err);
 	fd = fcntl(netns_fd, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
-		return error_set(err, AN_USAGE, errno, "worker", "its namespace's descriptor %d: %m", netns_fd);
+		return error_set(err, AN_USAGE, errno, "worker", "its namespace's descriptor %d: %m",
+				 netns_fd);
 	return fd;
 }
 
@@ -140,9 +141,13 @@ int worker_load(struct an_worker *w, struct an_error *err)
 	r = worker_load_gateway(w, err);
 	if (r == 0)
 		return load_addresses(w, err);
-	/* No namespace, none any more, no link in it, no record of ours: any other error tells nothing of the worker. */
+	/*
+	 * No namespace, none any more, no link in it, no record of ours: any other error tells nothing of
+	 * the worker.
+	 */
 	if (r == -ENOENT || r == -EINVAL || r == -ENODEV) {
-		error_set(err, AN_NOT_PREPARED, ENOENT, "worker", "is half prepared: its gateway namespace is gone or damaged");
+		error_set(err, AN_NOT_PREPARED, ENOENT, "worker",
+			  "is half prepared: its gateway namespace is gone or damaged");
 		return error_remedy(err, "actornet down, then actornet up");
 	}
 	return r;
@@ -152,7 +157,8 @@ int worker_save(struct an_worker *w, struct an_error *err)
 {
 	char text[RECORD_TEXT];
 
-	return link_set_alias(&WORKER_SIDE(w)->rtnl, w->worker_index, record_worker_format(&w->record, text), err);
+	return link_set_alias(&WORKER_SIDE(w)->rtnl, w->worker_index, record_worker_format(&w->record, text),
+			      err);
 }
 
 void worker_lock_path(const struct an_worker *w, char buf[static 64])
@@ -167,8 +173,9 @@ int worker_current(const struct an_worker *w, struct an_error *err)
 
 	if (netns_path(layout_gateway_netns(&w->plane, name), path, err) < 0)
 		return -EINVAL;
-	if (GATEWAY_SIDE(w)->netns_fd < 0 || (fstat(GATEWAY_SIDE(w)->netns_fd, &own) == 0 && stat(path, &there) == 0 &&
-					      own.st_ino == there.st_ino && own.st_dev == there.st_dev))
+	if (GATEWAY_SIDE(w)->netns_fd < 0 ||
+	    (fstat(GATEWAY_SIDE(w)->netns_fd, &own) == 0 && stat(path, &there) == 0 &&
+	     own.st_ino == there.st_ino && own.st_dev == there.st_dev))
 		return 0;
 	error_set(err, AN_NOT_PREPARED, ENOENT, "worker", "was taken down after this handle was opened");
 	return error_remedy(err, "actornet up, then open it again");

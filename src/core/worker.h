@@ -58,9 +58,15 @@ int worker_load(struct an_worker *w, struct an_error *err);
 int worker_load_gateway(struct an_worker *w, struct an_error *err);
 /** worker_close_gateway() - let go of the gateway's side. */
 void worker_close_gateway(struct an_worker *w);
-/** worker_current() - is it still the worker that was opened? Return: 0, or -ENOENT (AN_NOT_PREPARED) after a `down`. */
+/**
+ * worker_current() - is it still the worker that was opened? Return: 0, or -ENOENT (AN_NOT_PREPARED) after
+ * a `down`.
+ */
 int worker_current(const struct an_worker *w, struct an_error *err);
-/** worker_lock() - take turns with other writers of a current worker. Return: descriptor for lock_drop(), or a negative errno. */
+/**
+ * worker_lock() - take turns with other writers of a current worker. Return: descriptor for lock_drop(), or
+ * a negative errno.
+ */
 int worker_lock(const struct an_worker *w, struct an_error *err);
 /** worker_lock_path() - of the lock file. */
 void worker_lock_path(const struct an_worker *w, char buf[static 64]);
@@ -78,7 +84,7 @@ void side_close(struct side *side);
 /** numbers_push() - append to one of the handle's lists. Return: 0 or -ENOMEM. */
 int numbers_push(uint32_t **list, size_t *n, size_t *size, uint32_t number);
 
-#define WORKER_SIDE(w) (&(w)->side[ELEMENTS_WORKER])
+#define WORKER_SIDE(w)	(&(w)->side[ELEMENTS_WORKER])
 #define GATEWAY_SIDE(w) (&(w)->side[ELEMENTS_GATEWAY])
 
 #endif

@@ -100,7 +100,8 @@ static bool is_party(const struct party *p, const struct way *orig, const struct
 	if (p->protocol && p->protocol != orig->protocol)
 		return false;
 	if (p->port)
-		return addr_contains(&p->addr, &reply->source) && orig->port >= p->port && orig->port <= p->end_port;
+		return addr_contains(&p->addr, &reply->source) && orig->port >= p->port &&
+		       orig->port <= p->end_port;
 	return addr_contains(&p->addr, &orig->source) || addr_contains(&p->addr, &reply->source);
 }
 
@@ -163,7 +164,8 @@ static int on_entry(const struct nlmsghdr *nlh, void *data)
 	if (r < 0)
 		return r;
 	msg_init(&m, f->buf + f->len, f->size - f->len);
-	conntrack_begin(&m, IPCTNL_MSG_CT_DELETE, ((const struct nfgenmsg *)mnl_nlmsg_get_payload(nlh))->nfgen_family);
+	conntrack_begin(&m, IPCTNL_MSG_CT_DELETE,
+			((const struct nfgenmsg *)mnl_nlmsg_get_payload(nlh))->nfgen_family);
 	put_copy(&m, a[CTA_TUPLE_ORIG]);
 	put_copy(&m, a[CTA_ZONE]);
 	/* Not the one that may have taken its place meanwhile. */
@@ -204,7 +206,7 @@ static int conntrack_delete(struct nl_sock *nf, struct found *f, struct an_error
 		int r;
 
 		nlh->nlmsg_flags |= NLM_F_ACK;
-		r = nl_batch(nf, nlh, nlh->nlmsg_len, 1, NULL, NULL, NULL, err);
+		r = nl_batch(nf, nlh, nlh->nlmsg_len, 1, NULL, err);
 		at += NLMSG_ALIGN(nlh->nlmsg_len);
 		if (r < 0 && r != -ENOENT)
 			return r;
@@ -236,7 +238,9 @@ static int conntrack_del_filtered(struct nl_sock *nf, const struct party *party,
 	int total = 0;
 
 	for (size_t i = 0; i < N_PLACES; i++) {
-		_cleanup_(found_fini) struct found f = { .family = AF_INET, .parties = party, .n = 1, .place = &places[i] };
+		_cleanup_(found_fini) struct found f = {
+			.family = AF_INET, .parties = party, .n = 1, .place = &places[i]
+		};
 		int r = conntrack_run(nf, &f, err);
 
 		if (r < 0)
@@ -304,8 +308,8 @@ int conntrack_del(struct nl_sock *nf, const struct party *parties, size_t n, str
 	int r = conntrack_count(nf, &count, err);
 
 	if (r == 0 && count > 0 && n > 0)
-		r = count <= CONNTRACK_FEW ? conntrack_del_read(nf, AF_UNSPEC, parties, n, err) :
-					     conntrack_del_many(nf, parties, n, err);
+		r = count <= CONNTRACK_FEW ? conntrack_del_read(nf, AF_UNSPEC, parties, n, err)
+					   : conntrack_del_many(nf, parties, n, err);
 	if (r < 0) {
 		error_context(err, "delete connection tracking entries");
 		if (n > 0)

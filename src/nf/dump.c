@@ -97,10 +97,10 @@ static int dump_failed(int r, const struct an_error *why, const char *what, cons
 	return r;
 }
 
-static void elem_request(struct msg *m, uint8_t family, const char *table, const char *set)
+static void elem_request(struct msg *m, const struct nf_table *table, const char *set)
 {
-	wire_begin(m, NFT_MSG_GETSETELEM, 0, family);
-	msg_put_str(m, NFTA_SET_ELEM_LIST_TABLE, table);
+	wire_begin(m, NFT_MSG_GETSETELEM, 0, table->family);
+	msg_put_str(m, NFTA_SET_ELEM_LIST_TABLE, table->name);
 	msg_put_str(m, NFTA_SET_ELEM_LIST_SET, set);
 }
 
@@ -167,7 +167,7 @@ static int hand_on_intervals(const struct gathered *g, elem_cb *cb, void *data)
 	return r;
 }
 
-int elem_dump(struct nl_sock *nf, uint8_t family, const char *table, const struct nf_set *set, elem_cb *cb,
+int elem_dump(struct nl_sock *nf, const struct nf_table *table, const struct nf_set *set, elem_cb *cb,
 	      void *data, struct an_error *err)
 {
 	_Alignas(struct nlmsghdr) char buf[DUMP_REQUEST_BYTES];
@@ -177,7 +177,7 @@ int elem_dump(struct nl_sock *nf, uint8_t family, const char *table, const struc
 	int r;
 
 	msg_init(&m, buf, sizeof(buf));
-	elem_request(&m, family, table, set->name);
+	elem_request(&m, table, set->name);
 	r = nl_dump(nf, &m, gather_elems, gathered_reset, &g, &why);
 	if (r == -ENOENT)
 		return r;
@@ -211,7 +211,7 @@ static int search_interval(const struct nf_elem *elem, void *data)
 	return 0;
 }
 
-int elem_get(struct nl_sock *nf, uint8_t family, const char *table, const struct nf_set *set,
+int elem_get(struct nl_sock *nf, const struct nf_table *table, const struct nf_set *set,
 	     const struct nf_elem *key, struct nf_elem *ret_elem, struct an_error *err)
 {
 	_Alignas(struct nlmsghdr) char buf[DUMP_REQUEST_BYTES];
@@ -222,13 +222,13 @@ int elem_get(struct nl_sock *nf, uint8_t family, const char *table, const struct
 	int r;
 
 	if (set_has_end_elems(set)) {
-		r = elem_dump(nf, family, table, set, search_interval, &s, err);
+		r = elem_dump(nf, table, set, search_interval, &s, err);
 		if (s.any)
 			*ret_elem = s.found;
 		return r < 0 && r != -ENOENT ? r : s.any;
 	}
 	msg_init(&m, buf, sizeof(buf));
-	elem_request(&m, family, table, set->name);
+	elem_request(&m, table, set->name);
 	msg_nest(&m, NLA_F_NESTED | NFTA_SET_ELEM_LIST_ELEMENTS);
 	elem_put(&m, set, key, true);
 	msg_nest_end(&m);
@@ -356,15 +356,16 @@ static int rule_found(const struct nlmsghdr *nlh, const struct rule_search *sear
 
 	attr_table(nlh, sizeof(*head), a, NFTA_RULE_MAX);
 	if (head->nfgen_family != search->place->family || !a[NFTA_RULE_TABLE] || !a[NFTA_RULE_CHAIN] ||
-	    !a[NFTA_RULE_USERDATA] || strcmp(mnl_attr_get_str(a[NFTA_RULE_TABLE]), search->place->table) != 0 ||
+	    !a[NFTA_RULE_USERDATA] ||
+	    strcmp(mnl_attr_get_str(a[NFTA_RULE_TABLE]), search->place->table) != 0 ||
 	    strcmp(mnl_attr_get_str(a[NFTA_RULE_CHAIN]), search->place->chain) != 0 ||
 	    !has_comment(a[NFTA_RULE_USERDATA], search->comment))
 		return 0;
 	return search->cb(be64toh(attr_u64(a[NFTA_RULE_HANDLE])), search->data);
 }
 
-int rule_find(struct nl_sock *nf, const struct nf_place *place, const char *comment, rule_handle_cb *cb, void *data,
-	      struct an_error *err)
+int rule_find(struct nl_sock *nf, const struct nf_place *place, const char *comment, rule_handle_cb *cb,
+	      void *data, struct an_error *err)
 {
 	const struct rule_search search = { place, comment, cb, data };
 	_cleanup_(gathered_fini) struct gathered g = { 0 };

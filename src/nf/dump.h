@@ -6,11 +6,17 @@
 #include "nf/model.h"
 #include "nl/sock.h"
 
+/** struct nf_table - which table */
+struct nf_table {
+	uint8_t family; /* NFPROTO_* */
+	const char *name;
+};
+
 /**
  * elem_get() - one element by its key; of an interval set the interval that holds @key's first key (reads all of it)
  * Return: 1 with @ret_elem, 0 if there is none (or no set or table), or a negative errno.
  */
-int elem_get(struct nl_sock *nf, uint8_t family, const char *table, const struct nf_set *set,
+int elem_get(struct nl_sock *nf, const struct nf_table *table, const struct nf_set *set,
 	     const struct nf_elem *key, struct nf_elem *ret_elem, struct an_error *err);
 /**
  * elem_dump() - all elements of a set; interval ends are joined, intervals are in order
@@ -18,7 +24,7 @@ int elem_get(struct nl_sock *nf, uint8_t family, const char *table, const struct
  * Return: 0, -ENOENT if there is no such set (@err untouched), another negative errno, or what @cb returned.
  */
 typedef int elem_cb(const struct nf_elem *elem, void *data);
-int elem_dump(struct nl_sock *nf, uint8_t family, const char *table, const struct nf_set *set, elem_cb *cb,
+int elem_dump(struct nl_sock *nf, const struct nf_table *table, const struct nf_set *set, elem_cb *cb,
 	      void *data, struct an_error *err);
 /** table_exists() - Return: 1, 0, or a negative errno. */
 int table_exists(struct nl_sock *nf, uint8_t family, const char *table, struct an_error *err);
@@ -46,8 +52,8 @@ struct nf_place {
  * Return: 0, also where there is no such table or chain, or a negative errno.
  */
 typedef int rule_handle_cb(uint64_t handle, void *data);
-int rule_find(struct nl_sock *nf, const struct nf_place *place, const char *comment, rule_handle_cb *cb, void *data,
-	      struct an_error *err);
+int rule_find(struct nl_sock *nf, const struct nf_place *place, const char *comment, rule_handle_cb *cb,
+	      void *data, struct an_error *err);
 
 /** struct base_chain - a base chain of any table of the namespace */
 struct base_chain {

@@ -369,7 +369,7 @@ int txn_commit(struct nf_txn *t, struct nl_sock *nf, char *ret_failed, struct an
 		return r;
 	}
 	do {
-		r = nl_batch(nf, t->m.buf, t->m.len, 1, NULL, NULL, &failed, &why);
+		r = nl_batch(nf, t->m.buf, t->m.len, 1, &failed, &why);
 	} while (r == -ERESTART && ++tries < TXN_TRIES);
 	if (r < 0 && failed < t->n_labels) {
 		txn_explain(t, &t->labels[failed], &why);

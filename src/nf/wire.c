@@ -80,9 +80,9 @@ static enum wire_order fields_order(const enum nf_type fields[static MODEL_FIELD
 {
 	if (fields_count(fields) != 1 || fields[0] == NF_TYPE_VERDICT)
 		return ORDER_NONE;
-	return fields[0] == NF_TYPE_MARK || fields[0] == NF_TYPE_IFINDEX || fields[0] == NF_TYPE_IFNAME ?
-		       ORDER_HOST :
-		       ORDER_NETWORK;
+	return fields[0] == NF_TYPE_MARK || fields[0] == NF_TYPE_IFINDEX || fields[0] == NF_TYPE_IFNAME
+		       ? ORDER_HOST
+		       : ORDER_NETWORK;
 }
 
 bool set_is_map(const struct nf_set *set)

@@ -370,22 +370,29 @@ static unsigned int sock_number(struct nl_sock *sock, char *buf, size_t len)
 	return count;
 }
 
-int nl_batch(struct nl_sock *sock, void *buf, size_t len, unsigned int n_acks, nl_cb *cb, void *data,
-	     unsigned int *ret_failed, struct an_error *err)
+/* Send what is numbered, collect what comes; the errno and text of a failure are in @x. */
+static int sock_run(struct sock_exchange *x, void *buf, size_t len, unsigned int *ret_failed)
 {
-	struct sock_exchange x = { .sock = sock, .cb = cb, .data = data, .want = n_acks, .err = err };
 	int r;
 
-	x.first = sock->seq + 1;
-	x.n_messages = sock_number(sock, buf, len);
-	if (!x.n_messages)
-		return error_set(err, AN_FAILED, EINVAL, "", "request is no whole netlink message");
-	r = sock_request(sock, buf, len, err);
+	x->first = x->sock->seq + 1;
+	x->n_messages = sock_number(x->sock, buf, len);
+	if (!x->n_messages)
+		return error_set(x->err, AN_FAILED, EINVAL, "", "request is no whole netlink message");
+	r = sock_request(x->sock, buf, len, x->err);
 	if (!r)
-		r = sock_collect(&x);
+		r = sock_collect(x);
 	if (r < 0 && ret_failed)
-		*ret_failed = x.failed;
+		*ret_failed = x->failed;
 	return r;
+}
+
+int nl_batch(struct nl_sock *sock, void *buf, size_t len, unsigned int n_acks, unsigned int *ret_failed,
+	     struct an_error *err)
+{
+	struct sock_exchange x = { .sock = sock, .want = n_acks, .err = err };
+
+	return sock_run(&x, buf, len, ret_failed);
 }
 
 /* End the building, and set @flags in each message. Return: 0 or a negative errno. */
@@ -409,6 +416,7 @@ static int sock_prepare(struct msg *m, uint16_t flags, struct an_error *err)
 int nl_call(struct nl_sock *sock, struct msg *m, nl_cb *cb, void *data, unsigned int *ret_failed,
 	    struct an_error *err)
 {
+	struct sock_exchange x = { .sock = sock, .cb = cb, .data = data, .err = err };
 	int r = sock_prepare(m, NLM_F_REQUEST | NLM_F_ACK, err);
 
 	if (r < 0) {
@@ -416,7 +424,8 @@ int nl_call(struct nl_sock *sock, struct msg *m, nl_cb *cb, void *data, unsigned
 			*ret_failed = 0;
 		return r;
 	}
-	return nl_batch(sock, m->buf, m->len, m->count, cb, data, ret_failed, err);
+	x.want = m->count;
+	return sock_run(&x, m->buf, m->len, ret_failed);
 }
 
 int nl_dump(struct nl_sock *sock, struct msg *m, nl_cb *cb, void (*reset)(void *data), void *data,

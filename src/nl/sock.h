@@ -61,8 +61,8 @@ int nl_call(struct nl_sock *sock, struct msg *m, nl_cb *cb, void *data, unsigned
  *
  * A batch that is refused as a whole counts as a refusal of its first message (index 0).
  */
-int nl_batch(struct nl_sock *sock, void *buf, size_t len, unsigned int n_acks, nl_cb *cb, void *data,
-	     unsigned int *ret_failed, struct an_error *err);
+int nl_batch(struct nl_sock *sock, void *buf, size_t len, unsigned int n_acks, unsigned int *ret_failed,
+	     struct an_error *err);
 
 /**
  * nl_dump() - send one dump request, call @cb for each object

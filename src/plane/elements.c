@@ -9,8 +9,8 @@
 #include <string.h>
 
 /* Of the fourth number of an actor's element: its flags, and its egress set above them. */
-#define FLAGS_MASK 0x7fU
-#define FLAG_LOST 0x80U
+#define FLAGS_MASK   0x7fU
+#define FLAG_LOST    0x80U
 #define EGRESS_SHIFT 8
 
 void elements_fini(struct elements *e)
@@ -45,9 +45,10 @@ static struct nf_elem *append(struct elements *e, enum elements_table table, con
 }
 
 #define GATEWAY(set) append(e, ELEMENTS_GATEWAY, &gateway_##set)
-#define WORKER(set) append(e, ELEMENTS_WORKER, &worker_##set)
+#define WORKER(set)  append(e, ELEMENTS_WORKER, &worker_##set)
 
-void elements_copy(struct elements *e, enum elements_table table, const struct nf_set *set, const struct nf_elem *elem)
+void elements_copy(struct elements *e, enum elements_table table, const struct nf_set *set,
+		   const struct nf_elem *elem)
 {
 	*append(e, table, set) = *elem;
 }
@@ -108,7 +109,8 @@ void elements_actor(struct elements *e, const struct plane *p, const struct acto
 	elem_value_u32(elem, a->n);
 	elem_value_u32(elem, (uint32_t)a->n_ports);
 	elem_value_u32(elem, a->since);
-	elem_value_u32(elem, (a->flags & FLAGS_MASK) | (a->policy ? 0 : FLAG_LOST) | (uint32_t)a->egress << EGRESS_SHIFT);
+	elem_value_u32(elem, (a->flags & FLAGS_MASK) | (a->policy ? 0 : FLAG_LOST) |
+				     (uint32_t)a->egress << EGRESS_SHIFT);
 	memcpy(elem->comment, a->name, sizeof(a->name));
 	if (!a->policy)
 		return;
@@ -178,7 +180,8 @@ static uint16_t read_u16(const uint8_t *bytes)
 	return (uint16_t)(bytes[0] << 8 | bytes[1]);
 }
 
-void elements_port_read(const struct nf_elem *elem, uint32_t *ret_n, uint32_t *ret_nth, struct an_port *ret_port)
+void elements_port_read(const struct nf_elem *elem, uint32_t *ret_n, uint32_t *ret_nth,
+			struct an_port *ret_port)
 {
 	struct in6_addr address;
 
@@ -206,13 +209,13 @@ static void key_proto_port(struct nf_elem *elem, uint8_t protocol, uint16_t port
 }
 
 /* One port of one family: where it is mapped in the worker, and that the gateway lets it through. */
-static void port_family(struct elements *e, const struct plane *p, const struct actor *a, const struct an_port *port,
-			uint16_t offset, uint8_t family)
+static void port_family(struct elements *e, const struct addr *outer, const struct an_port *port,
+			uint16_t offset)
 {
-	const struct addr outer = layout_outer(p, family, a->n);
-	const struct addr at = addr_from(family, port->address);
-	const bool v4 = family == AF_INET;
-	const uint16_t public = (uint16_t)(port->port + offset), inner = (uint16_t)(port->actor_port + offset);
+	const struct addr at = addr_from(outer->family, port->address);
+	const bool v4 = outer->family == AF_INET;
+	const uint16_t public = (uint16_t)(port->port + offset),
+		       inner = (uint16_t)(port->actor_port + offset);
 	struct nf_elem *elem;
 
 	if (port->family == AF_UNSPEC) {
@@ -225,15 +228,18 @@ static void port_family(struct elements *e, const struct plane *p, const struct 
 		elem_key_addr(elem, &at);
 	}
 	key_proto_port(elem, port->protocol, public);
-	elem_value_addr(elem, &outer);
+	elem_value_addr(elem, outer);
 	elem_value_u16_be(elem, inner);
 	elem = v4 ? GATEWAY(open4) : GATEWAY(open6);
-	elem_key_addr(elem, &outer);
+	elem_key_addr(elem, outer);
 	key_proto_port(elem, port->protocol, inner);
 }
 
-static void port_each(struct elements *e, const struct plane *p, const struct actor *a, const struct an_port *port)
+static void port_each(struct elements *e, const struct plane *p, const struct actor *a,
+		      const struct an_port *port)
 {
+	const struct addr outer = layout_outer(p, AF_INET, a->n), outer6 = layout_outer(p, AF_INET6, a->n);
+
 	for (uint16_t i = 0; i <= port->end_port - port->port; i++) {
 		struct nf_elem *elem = port->family == AF_UNSPEC ? WORKER(mapped) : WORKER(at_ports);
 
@@ -241,9 +247,9 @@ static void port_each(struct elements *e, const struct plane *p, const struct ac
 		if (port->family != AF_UNSPEC)
 			elem_key_u32(elem, a->n);
 		if (port->family != AF_INET6)
-			port_family(e, p, a, port, i, AF_INET);
+			port_family(e, &outer, port, i);
 		if (port->family != AF_INET && p->ipv6)
-			port_family(e, p, a, port, i, AF_INET6);
+			port_family(e, &outer6, port, i);
 	}
 }
 
@@ -303,7 +309,8 @@ static void resolver(struct elements *e, enum elements_table table, const struct
 }
 
 /* The inner gateway's port 53 stands for the first resolver of its family. */
-static void resolver_alias(struct elements *e, const struct addr *alias, const struct addr *target, uint8_t protocol)
+static void resolver_alias(struct elements *e, const struct addr *alias, const struct addr *target,
+			   uint8_t protocol)
 {
 	struct nf_elem *elem;
 
@@ -328,7 +335,8 @@ void elements_resolvers(struct elements *e, const struct plane *p)
 			resolver(e, ELEMENTS_GATEWAY, r, protocols[k]);
 			resolver(e, ELEMENTS_WORKER, r, protocols[k]);
 			if (!*seen)
-				resolver_alias(e, r->family == AF_INET ? &p->gateway : &p->gateway6, r, protocols[k]);
+				resolver_alias(e, r->family == AF_INET ? &p->gateway : &p->gateway6, r,
+					       protocols[k]);
 			*seen = true;
 		}
 	}
@@ -364,7 +372,8 @@ void elements_sort(struct elements *e)
 }
 
 void elements_diff(const struct elements *present, const struct elements *wanted,
-		   void (*add)(const struct element *, void *), void (*del)(const struct element *, void *), void *data)
+		   void (*add)(const struct element *, void *), void (*del)(const struct element *, void *),
+		   void *data)
 {
 	size_t i = 0, k = 0;
 

@@ -44,7 +44,8 @@ struct actor {
 };
 
 /** elements_copy() - append an element that the kernel told of. */
-void elements_copy(struct elements *e, enum elements_table table, const struct nf_set *set, const struct nf_elem *elem);
+void elements_copy(struct elements *e, enum elements_table table, const struct nf_set *set,
+		   const struct nf_elem *elem);
 /** elements_actor() - everything that makes an actor work but its ports; of a lost one only that it is known. */
 void elements_actor(struct elements *e, const struct plane *p, const struct actor *a);
 /** elements_ports() - its ports in both tables: sorted, each once. */
@@ -63,7 +64,8 @@ struct nf_elem elements_ports_key(uint32_t n, uint32_t nth);
 /** elements_actor_read() - what an element of gateway_actors says: name, slot, number of ports, time, egress, flags. */
 void elements_actor_read(const struct nf_elem *elem, struct actor *ret_actor);
 /** elements_port_read() - what an element of gateway_ports says. @ret_n: slot; @ret_nth: which port. */
-void elements_port_read(const struct nf_elem *elem, uint32_t *ret_n, uint32_t *ret_nth, struct an_port *ret_port);
+void elements_port_read(const struct nf_elem *elem, uint32_t *ret_n, uint32_t *ret_nth,
+			struct an_port *ret_port);
 
 /** elements_resolvers() - the worker's resolvers, in both tables. */
 void elements_resolvers(struct elements *e, const struct plane *p);
@@ -78,6 +80,7 @@ void elements_own(struct elements *e, uint8_t protocol, uint16_t port);
  */
 void elements_sort(struct elements *e);
 void elements_diff(const struct elements *present, const struct elements *wanted,
-		   void (*add)(const struct element *, void *), void (*del)(const struct element *, void *), void *data);
+		   void (*add)(const struct element *, void *), void (*del)(const struct element *, void *),
+		   void *data);
 
 #endif

@@ -2,16 +2,20 @@
 /* Sets and maps of the gateway's table. */
 #include "plane/gateway.h"
 
-#define V4 NF_TYPE_IPV4_ADDR
-#define V6 NF_TYPE_IPV6_ADDR
-#define LINK NF_TYPE_IFINDEX /* four bytes against sixteen of a name, in every look-up */
+#define V4    NF_TYPE_IPV4_ADDR
+#define V6    NF_TYPE_IPV6_ADDR
+#define LINK  NF_TYPE_IFINDEX /* four bytes against sixteen of a name, in every look-up */
 #define MARK_ NF_TYPE_MARK
 #define PROTO NF_TYPE_INET_PROTO
-#define PORT NF_TYPE_INET_SERVICE
+#define PORT  NF_TYPE_INET_SERVICE
 
 #define SET(set, keys, opts) const struct nf_set gateway_##set = { .name = #set, .key = keys, opts }
-#define MAP(set, keys, values) const struct nf_set gateway_##set = { .name = #set, .key = keys, .value = values }
-#define T(...) { __VA_ARGS__ }
+#define MAP(set, keys, values) \
+	const struct nf_set gateway_##set = { .name = #set, .key = keys, .value = values }
+#define T(...)              \
+	{                   \
+		__VA_ARGS__ \
+	}
 /* One element an actor (or an actor and reason), made by a rule. */
 #define DYNAMIC .flags = NFT_SET_EVAL, .size = 65535
 

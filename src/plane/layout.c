@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+const struct nf_table layout_table = { NFPROTO_INET, LAYOUT_TABLE };
+
 const uint8_t layout_mac_gateway[6] = { 0x02, 0xa8, 0x1e, 0x00, 0x00, 0x01 };
 const uint8_t layout_mac_inner[6] = { 0x02, 0xa8, 0x1e, 0x00, 0x00, 0x02 };
 const uint8_t layout_mac_worker[6] = { 0x02, 0xa8, 0x1e, 0x00, 0x00, 0x03 };

@@ -8,32 +8,34 @@
 #define PLANE_LAYOUT_H
 
 #include "base/addr.h"
+#include "nf/dump.h"
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LAYOUT_TABLE	   "actornet"	 /* nftables table, family inet, in worker and gateway */
-#define LAYOUT_SLOT_TABLE  "actornet"	 /* the same, family netdev, in a slot for a sandbox */
-#define LAYOUT_WORKER_LINK "actornet0"	 /* worker's end of the link between worker and gateway */
-#define LAYOUT_UP_LINK	   "up0"	 /* gateway's end */
-#define LAYOUT_SLOT_LINK   "an"		 /* prefix of the gateway's end of a slot, "an7" */
-#define LAYOUT_INNER_LINK  "eth0"	 /* the actor's end */
-#define LAYOUT_UP_INDEX	   2		 /* of the gateway's end of the link to the worker: the first after lo */
-#define LAYOUT_INNER_INDEX 2		 /* of the actor's end: the first after lo in a new namespace */
-#define LAYOUT_SLOT_INDEX  16		 /* what a slot's link in the gateway has added to the slot's number */
-#define LAYOUT_NETNS	   "actornet-"	 /* prefix of names under /run/netns */
+#define LAYOUT_TABLE	   "actornet"  /* nftables table, family inet, in worker and gateway */
+#define LAYOUT_SLOT_TABLE  "actornet"  /* the same, family netdev, in a slot for a sandbox */
+#define LAYOUT_WORKER_LINK "actornet0" /* worker's end of the link between worker and gateway */
+#define LAYOUT_UP_LINK	   "up0"       /* gateway's end */
+#define LAYOUT_SLOT_LINK   "an"	       /* prefix of the gateway's end of a slot, "an7" */
+#define LAYOUT_INNER_LINK  "eth0"      /* the actor's end */
+#define LAYOUT_UP_INDEX	   2  /* of the gateway's end of the link to the worker: the first after lo */
+#define LAYOUT_INNER_INDEX 2  /* of the actor's end: the first after lo in a new namespace */
+#define LAYOUT_SLOT_INDEX  16 /* what a slot's link in the gateway has added to the slot's number */
+#define LAYOUT_NETNS	   "actornet-"	   /* prefix of names under /run/netns */
 #define LAYOUT_RUN	   "/run/actornet" /* lock files */
 
-#define LAYOUT_INNER	   "169.254.17.2/30"
-#define LAYOUT_INNER6	   "fd00:169:254::2/126"
-#define LAYOUT_RANGES	   "100.64.0.0/10" /* shared address space, RFC 6598: a free /16 of it is the outer range */
+#define LAYOUT_INNER  "169.254.17.2/30"
+#define LAYOUT_INNER6 "fd00:169:254::2/126"
+#define LAYOUT_RANGES \
+	"100.64.0.0/10" /* shared address space, RFC 6598: a free /16 of it is the outer range */
 #define LAYOUT_NAT_MIN	   20000
 #define LAYOUT_NAT_MAX	   29999
 #define LAYOUT_IDLE_TARGET 16
 #define LAYOUT_MAX	   60000
 
-#define LAYOUT_ROUTE_TABLE 100	 /* in the gateway: what our table marked is routed here, the rest nowhere */
-#define LAYOUT_MARK	   1	 /* firewall mark of an actor's packet that our table let into the gateway */
+#define LAYOUT_ROUTE_TABLE 100 /* in the gateway: what our table marked is routed here, the rest nowhere */
+#define LAYOUT_MARK	   1   /* firewall mark of an actor's packet that our table let into the gateway */
 /*
  * The seal: what leaves the gateway has this in place of the first byte of its source address, which is the same for
  * all of them. It makes the source multicast, and no stack takes in a packet from there.
@@ -52,6 +54,9 @@ extern const uint8_t layout_mac_gateway[6]; /* gateway's end of a slot: the acto
 extern const uint8_t layout_mac_inner[6];   /* actor's eth0 */
 extern const uint8_t layout_mac_worker[6];  /* actornet0 */
 extern const uint8_t layout_mac_up[6];	    /* up0 */
+
+/* Ours in worker and gateway, as nf/dump.h asks for it. */
+extern const struct nf_table layout_table;
 
 /* Resolvers that are kept at most. */
 #define LAYOUT_RESOLVERS 4
@@ -107,7 +112,10 @@ struct addr layout_outer(const struct plane *p, uint8_t family, uint32_t n);
 /** layout_outer_slot() - the reverse: is it an outer address of slot n? */
 bool layout_is_outer(const struct plane *p, const struct addr *a, uint32_t n);
 
-/** layout_inner_gateway() - first host address of the actor's prefix that is not the actor's. Return: 0, or -EINVAL if there is none. */
+/**
+ * layout_inner_gateway() - first host address of the actor's prefix that is not the actor's. Return: 0, or
+ * -EINVAL if there is none.
+ */
 int layout_inner_gateway(const struct addr *inner, struct addr *ret_gateway);
 
 #endif

@@ -11,10 +11,10 @@ const char *const special_floor4[] = {
 };
 
 const char *const special_floor6[] = {
-	"::/127",	  /* unspecified and loopback, RFC 4291 */
-	"::ffff:0:0/96",  /* IPv4-mapped, RFC 4291 */
-	"fe80::/10",	  /* link-local, RFC 4291 */
-	"ff00::/8",	  /* multicast, RFC 4291 */
+	"::/127",	 /* unspecified and loopback, RFC 4291 */
+	"::ffff:0:0/96", /* IPv4-mapped, RFC 4291 */
+	"fe80::/10",	 /* link-local, RFC 4291 */
+	"ff00::/8",	 /* multicast, RFC 4291 */
 	NULL,
 };
 

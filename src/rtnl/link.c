@@ -52,10 +52,10 @@ static void link_put_end(struct msg *m, const struct link_end *end, uint32_t mtu
 /* Which end goes first (see above). */
 static void link_order_ends(const struct link_veth *spec, struct link_end end[static 2])
 {
-	const struct link_end own = { spec->name, spec->mac, spec->netns_fd, spec->index, spec->noarp,
-				      spec->up };
-	const struct link_end peer = { spec->peer, spec->peer_mac, spec->peer_netns_fd, spec->peer_index,
-				       spec->peer_noarp, spec->peer_up };
+	const struct link_end own = { spec->name,  spec->mac,	spec->netns_fd,
+				      spec->index, spec->noarp, spec->up };
+	const struct link_end peer = { spec->peer,	 spec->peer_mac,   spec->peer_netns_fd,
+				       spec->peer_index, spec->peer_noarp, spec->peer_up };
 	bool peer_first = peer.up && (!own.up || own.netns_fd < 0);
 
 	end[0] = peer_first ? peer : own;

@@ -764,7 +764,7 @@ ipv6 slots idle idle_target max notice elapsed_us" ]
 	actornet port add web 91 90
 	failed 4 '*90*other*'
 	actornet port del web 80 91
-	failed 1 '91/tcp: *actornet port list web*'
+	failed 1 'port 91/tcp: *actornet port list web*'
 	# All of a command or nothing.
 	[ "$(w port list web | xargs)" = "80:8080/tcp 443/tcp [fd97::2]:7000-7009/udp" ]
 	actornet port del web 80 '[fd97::2]:7000-7009/udp'

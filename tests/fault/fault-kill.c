@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kill -9 at any moment: the next `up` repairs what it meets, actors that were active stay whole, `down` leaves nothing.
+ * kill -9 at any moment: the next `up` repairs what it meets, actors that were active stay whole, `down`
+ * leaves nothing.
  * ACTORNET_SEED chooses other moments; the one that was used is told.
  */
 #include "lab.h"

@@ -151,7 +151,10 @@ static void test_a_hundred_at_once(void **state)
 	assert_true(inventory_same(untouched, INVENTORY_ALL));
 }
 
-/* As many actors as are allowed: the pool stays short, and whoever waits for work must not be told that there is some. */
+/*
+ * As many actors as are allowed: the pool stays short, and whoever waits for work must not be told that
+ * there is some.
+ */
 static void test_at_the_limit_nothing_is_left_to_do(void **state)
 {
 	static const char *const names[] = { "a", "b", "c", "d" };

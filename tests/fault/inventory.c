@@ -230,7 +230,7 @@ static void add_tables(struct view *v)
 	for (size_t i = 0; i < sets.n; i++) {
 		struct set_view *s = &sets.list[i];
 
-		assert_int_equal(elem_dump(&v->nf, s->family, s->table, &s->set, on_element, s, NULL), 0);
+		assert_int_equal(elem_dump(&v->nf, &(const struct nf_table){ s->family, s->table }, &s->set, on_element, s, NULL), 0);
 	}
 }
 
@@ -430,7 +430,7 @@ static void show_difference(const char *before, const char *after)
 
 bool inventory_same(const char *before, unsigned int parts)
 {
-	const uint64_t deadline = clock_us() + LAB_WAIT_MS * 1000;
+	const uint64_t deadline = clock_us() + LAB_WAIT_MS * (uint64_t)1000;
 
 	for (;;) {
 		char *after = inventory_take(parts);

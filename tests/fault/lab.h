@@ -54,7 +54,10 @@ char *inventory_take(unsigned int parts);
 /** inventory_same() - after at most LAB_WAIT_MS is everything as it was? Else the differences are on standard error. */
 bool inventory_same(const char *before, unsigned int parts);
 
-/** whole_actor() - the actor is active with these settings, all its elements are in both tables, its namespace is there. */
+/**
+ * whole_actor() - the actor is active with these settings, all its elements are in both tables, its
+ * namespace is there.
+ */
 bool whole_actor(struct an_worker *w, const struct an_actor_spec *spec);
 /** whole_pool() - every idle slot has its namespace, every namespace is an idle slot or an actor's. */
 bool whole_pool(struct an_worker *w);

@@ -147,7 +147,9 @@ static void test_of_translated_entries_who_answers_is_a_party(void **state)
 
 static void test_a_port_is_where_the_flow_was_begun_to(void **state)
 {
-	struct party party = { .addr = nf_test_addr("10.9.0.9"), .protocol = IPPROTO_UDP, .port = 3100, .end_port = 3101 };
+	struct party party = {
+		.addr = nf_test_addr("10.9.0.9"), .protocol = IPPROTO_UDP, .port = 3100, .end_port = 3101
+	};
 	struct nl_sock nf;
 
 	(void)state;

@@ -11,6 +11,8 @@
 
 #define MANY 5000
 
+static const struct nf_table sample = { NFPROTO_INET, "sample" };
+
 static const struct nf_set set_tcp4 = { .name = "tcp4",
 					.key = { NF_TYPE_INET_SERVICE },
 					.value = { NF_TYPE_IPV4_ADDR, NF_TYPE_INET_SERVICE } };
@@ -80,7 +82,7 @@ static int commit(struct fixture *f, char *failed)
 
 static int get(struct fixture *f, const struct nf_set *set, const struct nf_elem *key, struct nf_elem *ret)
 {
-	return elem_get(&f->nf, NFPROTO_INET, "sample", set, key, ret, &f->err);
+	return elem_get(&f->nf, &sample, set, key, ret, &f->err);
 }
 
 struct list {
@@ -102,7 +104,7 @@ static struct list dump(struct fixture *f, const struct nf_set *set)
 {
 	struct list l = { .n = 0 };
 
-	assert_int_equal(elem_dump(&f->nf, NFPROTO_INET, "sample", set, list_add, &l, &f->err), 0);
+	assert_int_equal(elem_dump(&f->nf, &sample, set, list_add, &l, &f->err), 0);
 	return l;
 }
 
@@ -389,8 +391,7 @@ static void test_refusals_name_their_set(void **state)
 	assert_int_equal(commit(&f, failed), -ENOENT);
 	assert_string_equal(failed, "missing");
 	assert_int_equal(dump(&f, &set_marks).n, 0);
-	assert_int_equal(elem_dump(&f.nf, NFPROTO_INET, "sample", &set_missing, list_add, NULL, &f.err),
-			 -ENOENT);
+	assert_int_equal(elem_dump(&f.nf, &sample, &set_missing, list_add, NULL, &f.err), -ENOENT);
 	fixture_fini(&f);
 }
 
@@ -418,7 +419,7 @@ static void test_thousands_in_one_transaction(void **state)
 		txn_elem_add(&f.t, &set_marks, &e, true);
 	}
 	assert_int_equal(commit(&f, NULL), 0);
-	assert_int_equal(elem_dump(&f.nf, NFPROTO_INET, "sample", &set_marks, count, seen, &f.err), 0);
+	assert_int_equal(elem_dump(&f.nf, &sample, &set_marks, count, seen, &f.err), 0);
 	for (size_t i = 0; i < MANY; i++)
 		assert_true(seen[i]);
 	/* Two sets by turns: each element is a message of its own, with its own acknowledgement. */

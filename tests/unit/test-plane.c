@@ -10,7 +10,13 @@
 
 static struct plane sample(void)
 {
-	struct plane p = { .id = "f0000001", .uplink = "ens5", .link = 7, .ipv6 = true, .mtu = 1500, .nat_min = 20000, .nat_max = 29999 };
+	struct plane p = { .id = "f0000001",
+			   .uplink = "ens5",
+			   .link = 7,
+			   .ipv6 = true,
+			   .mtu = 1500,
+			   .nat_min = 20000,
+			   .nat_max = 29999 };
 
 	assert_int_equal(addr_parse(LAYOUT_INNER, &p.inner), 0);
 	assert_int_equal(addr_parse(LAYOUT_INNER6, &p.inner6), 0);
@@ -55,7 +61,8 @@ static void worker_is_what_nft_makes_of_its_text(void **state)
 
 static void special_prefixes_are_prefixes(void **state)
 {
-	const char *const *const lists[] = { special_floor4, special_floor6, special_private4, special_private6, special_known };
+	const char *const *const lists[] = { special_floor4, special_floor6, special_private4,
+					     special_private6, special_known };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {

@@ -257,16 +257,16 @@ static void test_a_refusal_of_what_asked_for_no_ack_leaves_no_ack_unread(void **
 	(void)state;
 	fake_answer(&f, NLMSG_ERROR, 0, -EPERM, NULL);
 	fake_answer(&f, NLMSG_ERROR, 1, 0, NULL);
-	assert_int_equal(nl_batch(&f.sock, batch, 32, 1, NULL, NULL, &failed, NULL), -EPERM);
+	assert_int_equal(nl_batch(&f.sock, batch, 32, 1, &failed, NULL), -EPERM);
 	assert_int_equal(failed, 0);
 	assert_int_equal(recv(f.sock.fd, &byte, 1, MSG_DONTWAIT), -1);
 	assert_int_equal(errno, EAGAIN);
 
 	/* Nor is a refusal missed where no acknowledgement was asked for at all. */
 	fake_answer(&f, NLMSG_ERROR, 1, -EXDEV, NULL);
-	assert_int_equal(nl_batch(&f.sock, batch, 32, 0, NULL, NULL, &failed, NULL), -EXDEV);
+	assert_int_equal(nl_batch(&f.sock, batch, 32, 0, &failed, NULL), -EXDEV);
 	assert_int_equal(failed, 1);
-	assert_int_equal(nl_batch(&f.sock, batch, 32, 0, NULL, NULL, &failed, NULL), 0);
+	assert_int_equal(nl_batch(&f.sock, batch, 32, 0, &failed, NULL), 0);
 	fake_close(&f);
 }
 
@@ -520,8 +520,8 @@ static void test_bad_requests_are_not_sent(void **state)
 	struct msg m;
 
 	(void)state;
-	assert_int_equal(nl_batch(&f.sock, buf, 0, 0, NULL, NULL, NULL, NULL), -EINVAL);
-	assert_int_equal(nl_batch(&f.sock, buf, 20, 1, NULL, NULL, NULL, NULL), -EINVAL);
+	assert_int_equal(nl_batch(&f.sock, buf, 0, 0, NULL, NULL), -EINVAL);
+	assert_int_equal(nl_batch(&f.sock, buf, 20, 1, NULL, NULL), -EINVAL);
 	msg_init(&m, buf, 20);
 	msg_begin(&m, REQUEST, 0, 8);
 	assert_int_equal(nl_call(&f.sock, &m, NULL, NULL, &failed, NULL), -ENOBUFS);

@@ -190,14 +190,14 @@ static void find_does_not_take_a_connection_for_a_listener(void **state)
 	_cleanup_fd_ int client = connect_to(IPPROTO_TCP, "127.0.0.1", 8080);
 	_cleanup_fd_ int served = accept(listener, NULL, NULL);
 	_cleanup_fd_ int udp = connect_to(IPPROTO_UDP, "127.0.0.1", 53);
-	struct sockaddr_in own;
+	struct sockaddr_in own = { .sin_port = 0 };
 	socklen_t len = sizeof(own);
 
 	assert_true(served >= 0);
 	assert_int_equal(getsockname(client, (struct sockaddr *)&own, &len), 0);
 	assert_int_equal(find(*state, IPPROTO_TCP, "127.0.0.1", ntohs(own.sin_port), NULL), 0);
 	assert_int_equal(find(*state, IPPROTO_TCP, "127.0.0.1", 8080, NULL), 1);
-	listener = fd_close(listener);
+	fd_close(take_fd(&listener));
 	assert_int_equal(find(*state, IPPROTO_TCP, "127.0.0.1", 8080, NULL), 0);
 	len = sizeof(own);
 	assert_int_equal(getsockname(udp, (struct sockaddr *)&own, &len), 0);
@@ -251,7 +251,7 @@ static void owner_is_named(void **state)
 	snprintf(want, sizeof(want), "%.15s (pid %d)", program_invocation_short_name, (int)getpid());
 	assert_int_equal(find(*state, IPPROTO_TCP, "127.0.0.1", 8080, &found), 1);
 	assert_string_equal(sockdiag_owner(found.inode, buf, sizeof(buf)), want);
-	fd = fd_close(fd);
+	fd_close(take_fd(&fd));
 	assert_string_equal(sockdiag_owner(found.inode, buf, sizeof(buf)), "a process of another container");
 	assert_string_equal(sockdiag_owner(0, buf, sizeof(buf)), "a process of another container");
 	assert_string_equal(sockdiag_owner(0, buf, 4), "a p");
