@@ -154,8 +154,10 @@ static int resize(struct an_worker *w, const struct an_worker_spec *spec, struct
 	last = w->record.made;
 	w->record = before;
 	w->record.made = last;
-	for (uint32_t n = made + 1; n <= last; n++)
-		pool_drop(w, n);
+	for (size_t i = pool_look(w, NULL) == 0 ? w->n_idle : 0; i > 0; i--) {
+		if (w->idle[i - 1] > made)
+			pool_drop(w, w->idle[i - 1]);
+	}
 	worker_save(w, NULL);
 	return r;
 }

@@ -19,7 +19,6 @@ static void read_values(const struct nlattr *const *table, const char *end)
 		attr_text(a, NULL, 0);
 		promise(strlen(text) < sizeof(text) && !one[0]);
 		promise((!attr_u64(a) && !attr_u32(a) && !attr_u16(a) && !attr_u8(a)) || a);
-			a);
 		promise(!a || (mnl_attr_get_type(a) == i && (const char *)a + a->nla_len <= end));
 	}
 }

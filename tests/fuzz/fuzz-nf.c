@@ -61,6 +61,7 @@ static const struct nf_set intervals = { .name = "s",
 
 static int elems(struct nl_sock *sock, uint8_t what, struct an_error *err)
 {
+	const struct nf_table table = { NFPROTO_INET, "actornet" };
 	const struct addr a = addr_v4(0x0a000001, 32);
 	struct nf_elem key = { .key_len = 0 }, found;
 	int n = 0;
@@ -68,13 +69,17 @@ static int elems(struct nl_sock *sock, uint8_t what, struct an_error *err)
 	elem_key_addr(&key, &a);
 	switch (what) {
 	case 0:
-		return elem_dump(sock, &(const struct nf_table){ NFPROTO_INET, "actornet" }, &gateway_actors, on_elem, &n, err);
+		return elem_dump(sock, &(const struct nf_table){ NFPROTO_INET, "actornet" }, &gateway_actors,
+				 on_elem, &n, err);
 	case 1:
-		return elem_dump(sock, &(const struct nf_table){ NFPROTO_INET, "actornet" }, &intervals, on_elem, &n, err);
+		return elem_dump(sock, &(const struct nf_table){ NFPROTO_INET, "actornet" }, &intervals,
+				 on_elem, &n, err);
 	case 2:
-		return elem_get(sock, &(const struct nf_table){ NFPROTO_INET, "actornet" }, &gateway_outer4, &key, &found, err);
+		return elem_get(sock, &(const struct nf_table){ NFPROTO_INET, "actornet" }, &gateway_outer4,
+				&key, &found, err);
 	default:
-		return elem_get(sock, &(const struct nf_table){ NFPROTO_INET, "actornet" }, &intervals, &key, &found, err);
+		return elem_get(sock, &(const struct nf_table){ NFPROTO_INET, "actornet" }, &intervals, &key,
+				&found, err);
 	}
 }
 
