@@ -49,9 +49,14 @@ static const struct an_port ports[2] = {
 	{ .protocol = IPPROTO_TCP, .port = 7000, .end_port = 7039, .actor_port = 7000 },
 	{ .protocol = IPPROTO_UDP, .port = 53, .end_port = 53, .actor_port = 53 },
 };
-static const struct an_actor_spec wanted = { .size = sizeof(wanted), .name = "wanted", .ports = ports, .n_ports = 2 };
-static const struct an_actor_spec fewer = { .size = sizeof(fewer), .name = "wanted", .ports = ports + 1, .n_ports = 1 };
-static const struct an_actor_spec everything = { .size = sizeof(everything), .name = "everything",
+static const struct an_actor_spec wanted = {
+	.size = sizeof(wanted), .name = "wanted", .ports = ports, .n_ports = 2
+};
+static const struct an_actor_spec fewer = {
+	.size = sizeof(fewer), .name = "wanted", .ports = ports + 1, .n_ports = 1
+};
+static const struct an_actor_spec everything = { .size = sizeof(everything),
+						 .name = "everything",
 						 .flags = AN_ACTOR_ALL_PORTS };
 
 /**
@@ -184,7 +189,8 @@ static bool check_ports_set(void)
 static void test_ports_set(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .run = run_ports_set, .check = check_ports_set, .end = end_activate, .goes_on = true });
+	try_all(&(struct trial){
+		.run = run_ports_set, .check = check_ports_set, .end = end_activate, .goes_on = true });
 }
 
 static int run_release(struct an_error *err)
@@ -216,7 +222,8 @@ static void nothing(void)
 static void test_release(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .run = run_release, .check = check_release, .end = nothing, .goes_on = true });
+	try_all(&(struct trial){
+		.run = run_release, .check = check_release, .end = nothing, .goes_on = true });
 }
 
 static int setup(void **state)

@@ -3,10 +3,10 @@
  * Every public call with its first, second, … last kernel call failing: a call that fails leaves everything as it was
  * (or, where it can't, may be repeated), says why, and works when it is called again.
  */
-#include "faults.h"
-#include "lab.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "faults.h"
+#include "lab.h"
 #include <actornet/worker.h>
 #include <errno.h>
 #include <poll.h>
@@ -51,12 +51,13 @@ static void explained(unsigned int n, int errnum, const struct an_error *err)
 		fail_msg("call %u, %s: object '%s', message '%s'", n, words, err->object, err->message);
 }
 
+static char *before; /* kept where the last failure left everything as it was */
+
 /* Once with call @n failing. Return: was there such a call? */
 static bool try_one(const struct trial *t, unsigned int n, int errnum)
 {
 	const unsigned long home = lab_netns();
 	struct an_error err = { 0 };
-	static char *before; /* kept where the last failure left everything as it was */
 	int r;
 
 	t->begin();
@@ -72,7 +73,8 @@ static bool try_one(const struct trial *t, unsigned int n, int errnum)
 	if (r < 0)
 		explained(n, errnum, &err);
 	if ((r < 0 ? !t->goes_on : t->pure) && !inventory_same(before, INVENTORY_ALL))
-		fail_msg("call %u, errno %d: not as it was (%d, %s: %s)", n, errnum, r, err.object, err.message);
+		fail_msg("call %u, errno %d: not as it was (%d, %s: %s)", n, errnum, r, err.object,
+			 err.message);
 	if (r < 0 && t->slow && !t->goes_on && n % SLOW_REPEATS != 0)
 		return true;
 	free(before);
@@ -103,7 +105,8 @@ static unsigned int try_all(const struct trial *t)
 		for (size_t i = 1; thorough && i < N_ERRNUMS; i++)
 			try_one(t, n, errnums[(n + i) % N_ERRNUMS]);
 	}
-	fprintf(stderr, "# %u kernel calls, %llu ms\n", n - 1, (unsigned long long)(clock_us() - start) / 1000);
+	fprintf(stderr, "# %u kernel calls, %llu ms\n", n - 1,
+		(unsigned long long)(clock_us() - start) / 1000);
 	assert_true(n > 1);
 	return n - 1;
 }
@@ -163,7 +166,8 @@ static void end_up(void)
 static void test_up(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = nothing, .run = run_up, .check = check_up, .end = end_up, .slow = true });
+	try_all(&(struct trial){
+		.begin = nothing, .run = run_up, .check = check_up, .end = end_up, .slow = true });
 }
 
 static void test_dry_run(void **state)
@@ -176,15 +180,26 @@ static struct an_port web = { .protocol = IPPROTO_TCP, .port = 8080, .end_port =
 static struct an_port ports[3] = {
 	{ .protocol = IPPROTO_TCP, .port = 7000, .end_port = 7004, .actor_port = 7000 },
 	{ .protocol = IPPROTO_UDP, .port = 53, .end_port = 53, .actor_port = 53 },
-	{ .protocol = IPPROTO_TCP, .family = AF_INET, .address = { 10, 99, 0, 2 }, .port = 81, .end_port = 81, .actor_port = 8081 },
+	{ .protocol = IPPROTO_TCP,
+	  .family = AF_INET,
+	  .address = { 10, 99, 0, 2 },
+	  .port = 81,
+	  .end_port = 81,
+	  .actor_port = 8081 },
 };
 
 static struct an_actor_spec there = { .size = sizeof(there), .name = "there", .ports = &web, .n_ports = 1 };
-static struct an_actor_spec wanted = { .size = sizeof(wanted), .name = "wanted", .ports = ports, .n_ports = 3 };
-static struct an_actor_spec sandboxed = { .size = sizeof(sandboxed), .name = "sandboxed", .ports = ports, .n_ports = 1,
+static struct an_actor_spec wanted = {
+	.size = sizeof(wanted), .name = "wanted", .ports = ports, .n_ports = 3
+};
+static struct an_actor_spec sandboxed = { .size = sizeof(sandboxed),
+					  .name = "sandboxed",
+					  .ports = ports,
+					  .n_ports = 1,
 					  .flags = AN_ACTOR_SANDBOXED };
-static struct an_actor_spec everything = { .size = sizeof(everything), .name = "everything", .egress = AN_EGRESS_ALL,
-					   .flags = AN_ACTOR_ALL_PORTS };
+static struct an_actor_spec everything = {
+	.size = sizeof(everything), .name = "everything", .egress = AN_EGRESS_ALL, .flags = AN_ACTOR_ALL_PORTS
+};
 
 /* A prepared worker with one actor and two idle slots. */
 static void begin_prepared(void)
@@ -196,18 +211,14 @@ static void begin_prepared(void)
 	lab_settle(worker);
 }
 
-static void end_prepared(void)
-{
-	lab_down(worker);
-	worker = NULL;
-}
-
 static int teardown_prepared(void **state)
 {
 	(void)state;
-	if (worker)
-		end_prepared();
-	return 0;
+	free(before);
+	before = NULL;
+	an_worker_close(worker);
+	worker = NULL;
+	return an_worker_down(-1, NULL, NULL) < 0;
 }
 
 static bool check_there(void)
@@ -240,28 +251,41 @@ static unsigned int calls_again;
 static void test_up_again(void **state)
 {
 	(void)state;
-	calls_again = try_all(&(struct trial){ .begin = begin_prepared, .run = run_up_same, .check = check_there, .end = nothing,
-				 .pure = true });
+	calls_again = try_all(&(struct trial){ .begin = begin_prepared,
+					       .run = run_up_same,
+					       .check = check_there,
+					       .end = nothing,
+					       .pure = true });
 }
 
 static void test_up_with_more_slots(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_prepared, .run = run_up_more, .check = check_there, .end = end_resized,
-				 .slow = true, .after = calls_again > AFTER_SLOTS ? calls_again - AFTER_SLOTS : 0 });
+	try_all(&(struct trial){ .begin = begin_prepared,
+				 .run = run_up_more,
+				 .check = check_there,
+				 .end = end_resized,
+				 .slow = true,
+				 .after = calls_again > AFTER_SLOTS ? calls_again - AFTER_SLOTS : 0 });
 }
 
 static void test_up_with_fewer_slots(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_prepared, .run = run_up_fewer, .check = check_there, .end = end_resized,
+	try_all(&(struct trial){ .begin = begin_prepared,
+				 .run = run_up_fewer,
+				 .check = check_there,
+				 .end = end_resized,
 				 .after = calls_again > AFTER_SLOTS ? calls_again - AFTER_SLOTS : 0 });
 }
 
 static void test_dry_run_of_a_prepared_worker(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_prepared, .run = run_dry, .check = check_there, .end = nothing,
+	try_all(&(struct trial){ .begin = begin_prepared,
+				 .run = run_dry,
+				 .check = check_there,
+				 .end = nothing,
 				 .pure = true });
 }
 
@@ -290,15 +314,25 @@ static void begin_flushed_gateway(void)
 static void test_up_repairs_the_workers_table(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_flushed, .run = run_up_same, .check = check_there, .end = nothing,
-				 .goes_on = true, .slow = true, .stride = 3 });
+	try_all(&(struct trial){ .begin = begin_flushed,
+				 .run = run_up_same,
+				 .check = check_there,
+				 .end = nothing,
+				 .goes_on = true,
+				 .slow = true,
+				 .stride = 4 });
 }
 
 static void test_up_repairs_the_gateways_table(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_flushed_gateway, .run = run_up_same, .check = check_there,
-				 .end = end_resized, .goes_on = true, .slow = true, .stride = 3 });
+	try_all(&(struct trial){ .begin = begin_flushed_gateway,
+				 .run = run_up_same,
+				 .check = check_there,
+				 .end = end_resized,
+				 .goes_on = true,
+				 .slow = true,
+				 .stride = 4 });
 }
 
 static int run_open(struct an_error *err)
@@ -350,7 +384,8 @@ static bool check_down(void)
 static void test_down(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_down, .run = run_down, .check = check_down, .end = nothing, .goes_on = true });
+	try_all(&(struct trial){
+		.begin = begin_down, .run = run_down, .check = check_down, .end = nothing, .goes_on = true });
 }
 
 /* -- Actors -------------------------------------------------------------------------------------------------------- */
@@ -374,7 +409,8 @@ static void end_activate(void)
 static void test_activate(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_prepared, .run = run_activate, .check = check_activate, .end = end_activate });
+	try_all(&(struct trial){
+		.begin = begin_prepared, .run = run_activate, .check = check_activate, .end = end_activate });
 }
 
 /* No idle slot: one is made. */
@@ -390,7 +426,9 @@ static void begin_empty_pool(void)
 static void test_activate_on_demand(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_empty_pool, .run = run_activate, .check = check_activate,
+	try_all(&(struct trial){ .begin = begin_empty_pool,
+				 .run = run_activate,
+				 .check = check_activate,
 				 .end = end_activate });
 }
 
@@ -402,7 +440,10 @@ static int run_again(struct an_error *err)
 static void test_activate_again(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_prepared, .run = run_again, .check = check_there, .end = nothing,
+	try_all(&(struct trial){ .begin = begin_prepared,
+				 .run = run_again,
+				 .check = check_there,
+				 .end = nothing,
 				 .pure = true });
 }
 
@@ -425,7 +466,9 @@ static void end_sandboxed(void)
 static void test_activate_for_a_sandbox(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_prepared, .run = run_sandboxed, .check = check_sandboxed,
+	try_all(&(struct trial){ .begin = begin_prepared,
+				 .run = run_sandboxed,
+				 .check = check_sandboxed,
 				 .end = end_sandboxed });
 }
 
@@ -448,14 +491,19 @@ static void end_everything(void)
 static void test_activate_with_all_ports(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_prepared, .run = run_everything, .check = check_everything,
+	try_all(&(struct trial){ .begin = begin_prepared,
+				 .run = run_everything,
+				 .check = check_everything,
 				 .end = end_everything });
 }
 
 static void test_activate_repairs_the_workers_table(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_flushed, .run = run_activate, .check = check_activate, .end = end_activate,
+	try_all(&(struct trial){ .begin = begin_flushed,
+				 .run = run_activate,
+				 .check = check_activate,
+				 .end = end_activate,
 				 .goes_on = true });
 }
 
@@ -476,13 +524,17 @@ static bool check_release(void)
 	struct actor a;
 
 	lab_settle(worker);
-	return find_actor(worker, wanted.name, &a, NULL) == 0 && whole_actor(worker, &there) && whole_pool(worker);
+	return find_actor(worker, wanted.name, &a, NULL) == 0 && whole_actor(worker, &there) &&
+	       whole_pool(worker);
 }
 
 static void test_release(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_release, .run = run_release, .check = check_release, .end = nothing,
+	try_all(&(struct trial){ .begin = begin_release,
+				 .run = run_release,
+				 .check = check_release,
+				 .end = nothing,
 				 .goes_on = true });
 }
 
@@ -493,7 +545,9 @@ static int run_ports_set(struct an_error *err)
 
 static bool check_ports_set(void)
 {
-	const struct an_actor_spec spec = { .size = sizeof(spec), .name = wanted.name, .ports = ports + 1, .n_ports = 2 };
+	const struct an_actor_spec spec = {
+		.size = sizeof(spec), .name = wanted.name, .ports = ports + 1, .n_ports = 2
+	};
 
 	return whole_actor(worker, &spec) && whole_pool(worker);
 }
@@ -501,7 +555,9 @@ static bool check_ports_set(void)
 static void test_ports_set(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_release, .run = run_ports_set, .check = check_ports_set,
+	try_all(&(struct trial){ .begin = begin_release,
+				 .run = run_ports_set,
+				 .check = check_ports_set,
 				 .end = end_activate });
 }
 
@@ -513,7 +569,9 @@ static int run_ports_del(struct an_error *err)
 static void test_ports_del(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_release, .run = run_ports_del, .check = check_ports_set,
+	try_all(&(struct trial){ .begin = begin_release,
+				 .run = run_ports_del,
+				 .check = check_ports_set,
 				 .end = end_activate });
 }
 
@@ -532,7 +590,9 @@ static int run_ports_add(struct an_error *err)
 static bool check_ports_add(void)
 {
 	const struct an_port moved[3] = { ports[1], ports[2], ports[0] };
-	const struct an_actor_spec spec = { .size = sizeof(spec), .name = wanted.name, .ports = moved, .n_ports = 3 };
+	const struct an_actor_spec spec = {
+		.size = sizeof(spec), .name = wanted.name, .ports = moved, .n_ports = 3
+	};
 
 	return whole_actor(worker, &spec) && whole_pool(worker);
 }
@@ -540,7 +600,9 @@ static bool check_ports_add(void)
 static void test_ports_add(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_ports_add, .run = run_ports_add, .check = check_ports_add,
+	try_all(&(struct trial){ .begin = begin_ports_add,
+				 .run = run_ports_add,
+				 .check = check_ports_add,
 				 .end = end_activate });
 }
 
@@ -616,7 +678,10 @@ static bool check_dispatch(void)
 static void test_dispatch(void **state)
 {
 	(void)state;
-	try_all(&(struct trial){ .begin = begin_dispatch, .run = run_dispatch, .check = check_dispatch, .end = nothing,
+	try_all(&(struct trial){ .begin = begin_dispatch,
+				 .run = run_dispatch,
+				 .check = check_dispatch,
+				 .end = nothing,
 				 .goes_on = true });
 }
 
@@ -653,7 +718,10 @@ static void test_down_restores_what_up_found(void **state)
 	lab_down(w);
 }
 
-#define TRIAL(f) { #f, f, NULL, teardown_prepared, NULL }
+#define TRIAL(f)                                     \
+	{                                            \
+#f, f, NULL, teardown_prepared, NULL \
+	}
 
 int main(void)
 {

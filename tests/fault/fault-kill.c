@@ -19,10 +19,19 @@
 static const struct an_port ports[3] = {
 	{ .protocol = IPPROTO_TCP, .port = 8080, .end_port = 8080, .actor_port = 80 },
 	{ .protocol = IPPROTO_TCP, .port = 7000, .end_port = 7009, .actor_port = 7000 },
-	{ .protocol = IPPROTO_UDP, .family = AF_INET, .address = { 10, 99, 0, 2 }, .port = 53, .end_port = 53, .actor_port = 53 },
+	{ .protocol = IPPROTO_UDP,
+	  .family = AF_INET,
+	  .address = { 10, 99, 0, 2 },
+	  .port = 53,
+	  .end_port = 53,
+	  .actor_port = 53 },
 };
-static const struct an_actor_spec steady = { .size = sizeof(steady), .name = "steady", .ports = ports, .n_ports = 1 };
-static const struct an_actor_spec busy = { .size = sizeof(busy), .name = "busy", .ports = ports + 1, .n_ports = 2 };
+static const struct an_actor_spec steady = {
+	.size = sizeof(steady), .name = "steady", .ports = ports, .n_ports = 1
+};
+static const struct an_actor_spec busy = {
+	.size = sizeof(busy), .name = "busy", .ports = ports + 1, .n_ports = 2
+};
 
 static unsigned int seed;
 static char *untouched, *prepared;
@@ -33,13 +42,13 @@ static unsigned int kills(void)
 }
 
 /* The victims end with 1 where a call fails that must not, else they are killed. */
-#define VICTIM_MUST(call)                                                                                              \
-	do {                                                                                                           \
-		struct an_error err = { 0 };                                                                           \
-		if ((call) < 0) {                                                                                      \
-			fprintf(stderr, "# %s: %s: %s\n", #call, err.object, err.message);                              \
-			_exit(1);                                                                                      \
-		}                                                                                                      \
+#define VICTIM_MUST(call)                                                                  \
+	do {                                                                               \
+		struct an_error err = { 0 };                                               \
+		if ((call) < 0) {                                                          \
+			fprintf(stderr, "# %s: %s: %s\n", #call, err.object, err.message); \
+			_exit(1);                                                          \
+		}                                                                          \
 	} while (0)
 
 /* Up to down, without end. */

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define PROCESSES   4
-#define NAMES	    50
-#define THREADS	    100
-#define CYCLES	    2000
-#define LONG_CYCLES 10000
+#define PROCESSES    4
+#define NAMES	     50
+#define THREADS	     100
+#define CYCLES	     2000
+#define LONG_CYCLES  10000
 #define RSS_SLACK_KB 512
 
 static char *untouched;
@@ -26,11 +26,16 @@ static int live(unsigned int process)
 	int r = an_worker_open(&w, -1, &err);
 
 	for (unsigned int i = 0; r >= 0 && i < NAMES; i++) {
-		const struct an_port port = { .protocol = IPPROTO_TCP, .port = (uint16_t)(5000 + process * NAMES + i),
-					      .end_port = (uint16_t)(5000 + process * NAMES + i), .actor_port = 80 };
+		const struct an_port port = { .protocol = IPPROTO_TCP,
+					      .port = (uint16_t)(5000 + process * NAMES + i),
+					      .end_port = (uint16_t)(5000 + process * NAMES + i),
+					      .actor_port = 80 };
 		struct an_actor_info info = { .size = sizeof(info) }, other = info;
 		char name[32];
-		const struct an_actor_spec spec = { .size = sizeof(spec), .name = name, .ports = &port, .n_ports = 1,
+		const struct an_actor_spec spec = { .size = sizeof(spec),
+						    .name = name,
+						    .ports = &port,
+						    .n_ports = 1,
 						    .flags = i % 3 ? 0 : AN_ACTOR_SANDBOXED };
 
 		snprintf(name, sizeof(name), "p%u-%u", process, i);
@@ -38,7 +43,8 @@ static int live(unsigned int process)
 		if (r != 1)
 			break;
 		printf("%llu\n", (unsigned long long)info.generation);
-		if (an_actor_show(w, name, &other, &err) < 0 || strcmp(other.slot, info.slot) != 0 || !whole_actor(w, &spec)) {
+		if (an_actor_show(w, name, &other, &err) < 0 || strcmp(other.slot, info.slot) != 0 ||
+		    !whole_actor(w, &spec)) {
 			r = -EIO;
 			break;
 		}
@@ -197,7 +203,8 @@ static int fail_cb(const struct an_actor_info *info, void *data)
 /* A handle of before a `down` would bind its actor to a slot number that is another one's by now. */
 static void test_a_handle_ends_with_its_worker(void **state)
 {
-	const struct an_actor_spec old = { .size = sizeof(old), .name = "old" }, new = { .size = sizeof(new), .name = "new" };
+	const struct an_actor_spec old = { .size = sizeof(old), .name = "old" },
+				   new = { .size = sizeof(new), .name = "new" };
 	struct an_actor_info info = { .size = sizeof(info) };
 	struct an_worker_info worker = { .size = sizeof(worker) };
 	struct an_error err = { 0 };
@@ -251,8 +258,12 @@ static long resident_kb(void)
 
 static void cycle(struct an_worker *w, unsigned int n)
 {
-	const struct an_port port = { .protocol = IPPROTO_TCP, .port = 8080, .end_port = 8083, .actor_port = 80 };
-	const struct an_actor_spec spec = { .size = sizeof(spec), .name = "again", .ports = &port, .n_ports = 1 };
+	const struct an_port port = {
+		.protocol = IPPROTO_TCP, .port = 8080, .end_port = 8083, .actor_port = 80
+	};
+	const struct an_actor_spec spec = {
+		.size = sizeof(spec), .name = "again", .ports = &port, .n_ports = 1
+	};
 
 	for (unsigned int i = 0; i < n; i++) {
 		lab_activate(w, &spec);

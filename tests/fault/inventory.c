@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What there is: of the worker, of the gateway and its slots, of the process. */
-#include "lab.h"
 #include "base/clock.h"
+#include "lab.h"
 #include "nf/dump.h"
 #include "nl/attr.h"
 #include "rtnl/address.h"
@@ -69,7 +69,8 @@ static void add_link(struct view *v, const struct link *link)
 
 	/* whether it is running is seen some time later */
 	line(v->out, "%s link %s mtu %u flags %x kind %s alias %.*s%s", v->whose, link->name, link->mtu,
-	     link->flags & (IFF_UP | IFF_NOARP), link->kind, made ? (int)(made - link->alias) : LINK_ALIAS, link->alias, rest ? rest : "");
+	     link->flags & (IFF_UP | IFF_NOARP), link->kind, made ? (int)(made - link->alias) : LINK_ALIAS,
+	     link->alias, rest ? rest : "");
 }
 
 static int on_link(const struct link *link, void *data)
@@ -91,7 +92,8 @@ static int on_address(const struct address *address, void *data)
 	char text[ADDR_TEXT];
 
 	if (!is_dying(v, address->index))
-		line(v->out, "%s address %s scope %u", v->whose, addr_format(&address->addr, text), address->scope);
+		line(v->out, "%s address %s scope %u", v->whose, addr_format(&address->addr, text),
+		     address->scope);
 	return 0;
 }
 
@@ -102,9 +104,10 @@ static int on_route(const struct route *route, void *data)
 	char dst[ADDR_TEXT], gateway[ADDR_TEXT];
 
 	if (!is_dying(v, route->index) && route->table != RT_TABLE_LOCAL)
-		line(v->out, "%s route %s via %s table %u type %u metric %u", v->whose, addr_format(&route->dst, dst),
-		     route->gateway.family ? addr_format(&route->gateway, gateway) : "-", route->table, route->type,
-		     route->metric);
+		line(v->out, "%s route %s via %s table %u type %u metric %u", v->whose,
+		     addr_format(&route->dst, dst),
+		     route->gateway.family ? addr_format(&route->gateway, gateway) : "-", route->table,
+		     route->type, route->metric);
 	return 0;
 }
 
@@ -112,8 +115,9 @@ static int on_rule(const struct rule *rule, void *data)
 {
 	struct view *v = data;
 
-	line(v->out, "%s rule %u priority %u table %u iif %s mark %x/%x tos %x action %u", v->whose, rule->family,
-	     rule->priority, rule->table, rule->iif, rule->mark, rule->mark_mask, rule->tos, rule->action);
+	line(v->out, "%s rule %u priority %u table %u iif %s mark %x/%x tos %x action %u", v->whose,
+	     rule->family, rule->priority, rule->table, rule->iif, rule->mark, rule->mark_mask, rule->tos,
+	     rule->action);
 	return 0;
 }
 
@@ -192,7 +196,8 @@ static int on_nft_rule(const struct nlmsghdr *nlh, void *data)
 
 	attr_table(nlh, sizeof(struct nfgenmsg), a, NFTA_RULE_MAX);
 	attr_text(a[NFTA_RULE_CHAIN], chain, sizeof(chain));
-	line(v->out, "%s rule of %s handle %llu", v->whose, chain, (unsigned long long)be64toh(attr_u64(a[NFTA_RULE_HANDLE])));
+	line(v->out, "%s rule of %s handle %llu", v->whose, chain,
+	     (unsigned long long)be64toh(attr_u64(a[NFTA_RULE_HANDLE])));
 	return 0;
 }
 
@@ -230,7 +235,9 @@ static void add_tables(struct view *v)
 	for (size_t i = 0; i < sets.n; i++) {
 		struct set_view *s = &sets.list[i];
 
-		assert_int_equal(elem_dump(&v->nf, &(const struct nf_table){ s->family, s->table }, &s->set, on_element, s, NULL), 0);
+		assert_int_equal(elem_dump(&v->nf, &(const struct nf_table){ s->family, s->table }, &s->set,
+					   on_element, s, NULL),
+				 0);
 	}
 }
 
@@ -270,17 +277,18 @@ static void add_sysctl(FILE *out, const char *name)
 static void add_sysctls(FILE *out)
 {
 	static const char *const links[] = { "all", "default", "lo", LAB_UPLINK, "far0" };
-	static const char *const names[] = { "ipv4/conf/%s/forwarding", "ipv4/conf/%s/rp_filter",
-					     "ipv4/conf/%s/send_redirects", "ipv6/conf/%s/forwarding",
+	static const char *const names[] = { "ipv4/conf/%s/forwarding",	      "ipv4/conf/%s/rp_filter",
+					     "ipv4/conf/%s/send_redirects",   "ipv6/conf/%s/forwarding",
 					     "ipv6/conf/%s/force_forwarding", "ipv6/conf/%s/accept_ra",
-					     "ipv6/conf/%s/disable_ipv6", "ipv6/conf/%s/addr_gen_mode" };
+					     "ipv6/conf/%s/disable_ipv6",     "ipv6/conf/%s/addr_gen_mode" };
 
 	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
 		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
 			const char *rest = strstr(names[k], "%s");
 			char name[96];
 
-			snprintf(name, sizeof(name), "%.*s%s%s", (int)(rest - names[k]), names[k], links[i], rest + 2);
+			snprintf(name, sizeof(name), "%.*s%s%s", (int)(rest - names[k]), names[k], links[i],
+				 rest + 2);
 			add_sysctl(out, name);
 		}
 	}

@@ -34,8 +34,12 @@ static void add_default(struct nl_sock *rtnl, uint32_t index, const char *gatewa
 static void make_uplink(struct nl_sock *rtnl)
 {
 	const struct addr v4 = parse("10.99.0.2/24"), v6 = parse("fd99::2/64");
-	struct link_veth veth = { .name = LAB_UPLINK, .peer = "far0", .netns_fd = -1, .peer_netns_fd = -1,
-				  .mac = { 2, 0, 0, 0, 0, 1 }, .peer_mac = { 2, 0, 0, 0, 0, 2 } };
+	struct link_veth veth = { .name = LAB_UPLINK,
+				  .peer = "far0",
+				  .netns_fd = -1,
+				  .peer_netns_fd = -1,
+				  .mac = { 2, 0, 0, 0, 0, 1 },
+				  .peer_mac = { 2, 0, 0, 0, 0, 2 } };
 	struct link link;
 
 	assert_int_equal(link_add_veth(rtnl, &veth, NULL), 0);
@@ -82,15 +86,19 @@ void lab_or_skip(void)
 
 struct an_worker_spec lab_spec(uint32_t slots, uint32_t max)
 {
-	return (struct an_worker_spec){ .size = sizeof(struct an_worker_spec), .netns_fd = -1, .slots = slots, .max = max,
-					.resolv_conf = LAB_RESOLVER, .range6 = LAB_RANGE6 };
+	return (struct an_worker_spec){ .size = sizeof(struct an_worker_spec),
+					.netns_fd = -1,
+					.slots = slots,
+					.max = max,
+					.resolv_conf = LAB_RESOLVER,
+					.range6 = LAB_RANGE6 };
 }
 
-#define MUST(call, err)                                                                                       \
-	do {                                                                                                  \
-		int must_r_ = (call);                                                                         \
-		if (must_r_ < 0)                                                                              \
-			fail_msg("%s = %d: %s: %s", #call, must_r_, (err).object, (err).message);             \
+#define MUST(call, err)                                                                           \
+	do {                                                                                      \
+		int must_r_ = (call);                                                             \
+		if (must_r_ < 0)                                                                  \
+			fail_msg("%s = %d: %s: %s", #call, must_r_, (err).object, (err).message); \
 	} while (0)
 
 struct an_worker *lab_up(uint32_t slots, uint32_t max)
@@ -195,7 +203,8 @@ struct count {
 static int count_stranger(const char *name, void *data)
 {
 	struct count *c = data;
-	const uint32_t n = (uint32_t)strtoul(name + strlen(LAYOUT_NETNS) + strlen(c->w->plane.id) + 1, NULL, 10);
+	const uint32_t n =
+		(uint32_t)strtoul(name + strlen(LAYOUT_NETNS) + strlen(c->w->plane.id) + 1, NULL, 10);
 	bool idle = false;
 
 	for (size_t i = 0; i < c->w->n_idle; i++)

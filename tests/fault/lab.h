@@ -41,7 +41,8 @@ void lab_settle(struct an_worker *w);
 unsigned long lab_netns(void);
 
 /* Parts of an inventory. */
-#define INVENTORY_WORKER  (1U << 0) /* the worker's network: links, addresses, routes, rules, tables, sysctls */
+#define INVENTORY_WORKER \
+	(1U << 0) /* the worker's network: links, addresses, routes, rules, tables, sysctls */
 #define INVENTORY_GATEWAY (1U << 1) /* the same of the gateway and the slots; names of all namespaces */
 #define INVENTORY_PROCESS (1U << 2) /* descriptors, mounts, files under /run */
 #define INVENTORY_ALL	  (INVENTORY_WORKER | INVENTORY_GATEWAY | INVENTORY_PROCESS)

@@ -69,17 +69,13 @@ static int elems(struct nl_sock *sock, uint8_t what, struct an_error *err)
 	elem_key_addr(&key, &a);
 	switch (what) {
 	case 0:
-		return elem_dump(sock, &(const struct nf_table){ NFPROTO_INET, "actornet" }, &gateway_actors,
-				 on_elem, &n, err);
+		return elem_dump(sock, &table, &gateway_actors, on_elem, &n, err);
 	case 1:
-		return elem_dump(sock, &(const struct nf_table){ NFPROTO_INET, "actornet" }, &intervals,
-				 on_elem, &n, err);
+		return elem_dump(sock, &table, &intervals, on_elem, &n, err);
 	case 2:
-		return elem_get(sock, &(const struct nf_table){ NFPROTO_INET, "actornet" }, &gateway_outer4,
-				&key, &found, err);
+		return elem_get(sock, &table, &gateway_outer4, &key, &found, err);
 	default:
-		return elem_get(sock, &(const struct nf_table){ NFPROTO_INET, "actornet" }, &intervals, &key,
-				&found, err);
+		return elem_get(sock, &table, &intervals, &key, &found, err);
 	}
 }
 
