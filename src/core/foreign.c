@@ -138,7 +138,7 @@ void foreign_notice(struct an_worker *w, char *buf, size_t size)
 		return;
 	snprintf(
 		buf, size,
-		"chain %s of table %s %s drops forwarded packets by default, actors' too: accept what comes in or goes out "
-		"by " LAYOUT_WORKER_LINK " there, or use --allow-forward where Docker made it",
+		"chain %s of table %s %s drops forwarded packets by default, actors' too: accept what comes in "
+		"or goes out by " LAYOUT_WORKER_LINK " there, or use --allow-forward where Docker made it",
 		found.name, family_name(found.family), found.table);
 }
