@@ -162,29 +162,20 @@ static void read_resolvers(struct an_worker *w)
 		w->plane.n_resolvers = resolver_read("/etc/resolv.conf", w->plane.resolvers);
 }
 
-static int idle_link(const struct link *link, void *data)
-{
-	struct an_worker *w = data;
-	uint32_t n = layout_slot_number(link->name);
-
-	return n && !link->alias[0] ? numbers_push(&w->idle, &w->n_idle, &w->size_idle, n) : 0;
-}
-
 /*
- * The gateway's table is gone: links without an actor's alias are idle slots, the others' ports are the
- * worker's to tell.
+ * The gateway's table is gone. The actors' ports are the worker's to tell. No slot counts as idle: one without an alias
+ * may be of an actor whose alias was not written yet, so those are swept, and new ones made.
  */
 static int read_links(struct an_worker *w, struct find_all *actors, struct an_error *err)
 {
 	int r = table_exists(&WORKER_SIDE(w)->nf, NFPROTO_INET, LAYOUT_TABLE, err);
 
 	w->n_idle = 0;
-	if (r == 1) {
-		for (size_t i = 0; i < actors->n; i++)
-			actors->list[i].policy = GATEWAY_FIRST_POLICY;
-		r = read_ports(w, actors, err);
-	}
-	return r < 0 ? r : link_dump(&GATEWAY_SIDE(w)->rtnl, false, idle_link, w, err);
+	if (r != 1)
+		return r;
+	for (size_t i = 0; i < actors->n; i++)
+		actors->list[i].policy = GATEWAY_FIRST_POLICY;
+	return read_ports(w, actors, err);
 }
 
 int rebuild_read(struct an_worker *w, struct find_all *ret_actors, struct an_error *err)

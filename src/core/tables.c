@@ -127,6 +127,8 @@ int tables_repair(struct an_worker *w, bool deep, struct an_error *err)
 	if (r == 0)
 		r = tables_make(w, &actors, err);
 	find_all_fini(&actors);
+	if (r == 0 && gateway == 0)
+		r = pool_sweep(w, err);
 	return r < 0 ? r : 1;
 }
 

@@ -242,7 +242,7 @@ int an_worker_up(struct an_worker **ret_worker, const struct an_worker_spec *spe
 	r = preflight_spec(spec, err);
 	if (r == 0)
 		r = worker_new(&w, spec->netns_fd, err);
-	if (r < 0)
+	if (r < 0 || !w) /* on success there is one, but analyzers don't know */
 		return r;
 	r = up_locked(w, spec, &info, err);
 	info.elapsed_us = clock_us() - start;

@@ -11,7 +11,7 @@ import os
 import lab as lablib
 from netns import Namespace
 
-_VOLATILE = {"packets", "bytes", "expires", "valid_life_time", "preferred_life_time", "stats", "stats64", "used",
+_VOLATILE = {"tentative", "packets", "bytes", "expires", "valid_life_time", "preferred_life_time", "stats", "stats64", "used",
              "cache", "linkmode"}
 _SYSCTLS = ("ipv4", "ipv4/conf/*", "ipv6", "ipv6/conf/*", "netfilter")
 _SYSCTLS_LEFT_OUT = {"nf_conntrack_count", "stable_secret", "flush", "tcp_fastopen_key"}
