@@ -150,6 +150,7 @@ static void sock_fail(struct sock_exchange *x, int result, unsigned int index)
 		return;
 	x->result = result;
 	x->failed = index;
+	x->err = NULL; /* what comes later doesn't replace its words */
 }
 
 /* Text of an extended acknowledgement whose attributes start at @offset of the payload. */
@@ -223,6 +224,8 @@ static void sock_on_object(struct sock_exchange *x, const struct nlmsghdr *nlh, 
 	r = x->cb(nlh, x->data);
 	if (r >= 0)
 		return;
+	if (x->err && !x->err->kind)
+		error_errno(x->err, AN_FAILED, -r, "", "read the kernel's reply");
 	sock_fail(x, r, index);
 	x->by_cb = true;
 }
@@ -323,8 +326,6 @@ static int sock_collect(struct sock_exchange *x)
 			break;
 	}
 	x->sock->broken = r < 0;
-	if (x->by_cb && x->err && !x->err->kind)
-		error_errno(x->err, AN_FAILED, -x->result, "", "read the kernel's reply");
 	if (x->result)
 		return x->result;
 	return r < 0 ? r : 0;
