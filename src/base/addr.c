@@ -155,3 +155,10 @@ bool addr_overlaps(const struct addr *a, const struct addr *b)
 	/* Two prefixes are disjoint, or one holds the other. */
 	return addr_contains(a, b) || addr_contains(b, a);
 }
+
+bool addr_is_loopback(const struct addr *a)
+{
+	const struct addr v4 = addr_v4(0x7f000000, 8), v6 = { AF_INET6, 128, { [15] = 1 } };
+
+	return addr_contains(a->family == AF_INET ? &v4 : &v6, a);
+}

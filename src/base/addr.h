@@ -53,4 +53,7 @@ bool addr_contains(const struct addr *outer, const struct addr *inner);
 /** addr_overlaps() - have they an address in common? */
 bool addr_overlaps(const struct addr *a, const struct addr *b);
 
+/** addr_is_loopback() - within 127.0.0.0/8, or ::1. */
+bool addr_is_loopback(const struct addr *a);
+
 #endif

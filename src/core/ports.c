@@ -327,13 +327,6 @@ static int check_sockets(struct an_worker *w, const struct actor *a, uint8_t pro
 	return r == 0 ? look_up(&l, err) : r;
 }
 
-static bool is_loopback(const struct addr *a)
-{
-	const struct addr v4 = addr_v4(0x7f000000, 8), v6 = { AF_INET6, 128, { [15] = 1 } };
-
-	return addr_contains(a->family == AF_INET ? &v4 : &v6, a);
-}
-
 int ports_free(struct an_worker *w, const struct actor *a, struct an_error *err)
 {
 	int r = check_across(w, a, err);
@@ -357,7 +350,7 @@ int ports_blame(struct an_worker *w, const struct actor *a, struct an_error *err
 
 static int collect_own(const struct sockdiag *socket, void *data)
 {
-	if (!is_loopback(&socket->addr))
+	if (!addr_is_loopback(&socket->addr))
 		elements_own(data, socket->protocol, socket->port);
 	return 0;
 }

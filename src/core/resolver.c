@@ -9,13 +9,6 @@
 /* Where systemd-resolved keeps the servers behind its stub (systemd-resolved.service(8)). */
 #define UPSTREAM "/run/systemd/resolve/resolv.conf"
 
-static bool is_loopback(const struct addr *a)
-{
-	const struct addr v4 = addr_v4(0x7f000000, 8), v6 = { AF_INET6, 128, { [15] = 1 } };
-
-	return addr_contains(a->family == AF_INET ? &v4 : &v6, a);
-}
-
 /* One line: "nameserver ADDRESS". A zone ("%eth0") names a link-local server, which nobody else can reach. */
 static bool read_line(const char *line, struct addr *ret)
 {
@@ -36,7 +29,7 @@ static unsigned int read_file(const char *path, struct addr *resolvers, bool *re
 	while (n < LAYOUT_RESOLVERS && (line = strsep(&rest, "\n")) != NULL) {
 		if (!read_line(line, &resolvers[n]))
 			continue;
-		if (is_loopback(&resolvers[n]))
+		if (addr_is_loopback(&resolvers[n]))
 			*ret_stub = true;
 		else
 			n++;

@@ -42,13 +42,6 @@ int slot_drop(struct an_worker *w, uint32_t n, struct an_error *err)
 	return netns_del(layout_slot_netns(&w->plane, n, name), err);
 }
 
-static int sock_in(struct nl_sock *sock, int netns_fd, int protocol, struct an_error *err)
-{
-	int fd = netns_socket(netns_fd, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol, err);
-
-	return fd < 0 ? fd : nl_open(sock, fd, err);
-}
-
 /* Both ends of the wire, born in place. Their numbers are known, so nothing need be asked for them. */
 static int slot_wire(struct an_worker *w, uint32_t n, int netns_fd, struct an_error *err)
 {
@@ -131,7 +124,7 @@ static int dress(struct an_worker *w, int netns_fd, struct an_error *err)
 	_cleanup_(cleanup_sock) struct nl_sock rtnl = NL_SOCK_CLOSED;
 	_Alignas(4) char buf[SLOT_BUF];
 	struct msg m;
-	int r = sock_in(&rtnl, netns_fd, NETLINK_ROUTE, err);
+	int r = side_socket(&rtnl, netns_fd, NETLINK_ROUTE, err);
 
 	if (r < 0)
 		return r;
@@ -205,7 +198,7 @@ int slot_settle(struct an_worker *w, uint32_t n, struct an_error *err)
 	_cleanup_(cleanup_sock) struct nl_sock rtnl = NL_SOCK_CLOSED;
 	_cleanup_fd_ int fd = slot_open(w, n, err);
 	char name[IFNAMSIZ];
-	int r = fd < 0 ? fd : sock_in(&rtnl, fd, NETLINK_ROUTE, err);
+	int r = fd < 0 ? fd : side_socket(&rtnl, fd, NETLINK_ROUTE, err);
 
 	layout_slot_link(n, name);
 	for (int tries = 0; r == 0 && tries < SETTLE_TRIES; tries++) {
@@ -223,7 +216,7 @@ static int set_shield(struct an_worker *w, uint32_t n, bool on, struct an_error 
 	_cleanup_fd_ int fd = slot_open(w, n, err);
 	struct nf_model model;
 	struct nf_txn txn;
-	int r = fd < 0 ? fd : sock_in(&nf, fd, NETLINK_NETFILTER, err);
+	int r = fd < 0 ? fd : side_socket(&nf, fd, NETLINK_NETFILTER, err);
 
 	if (r == 0)
 		r = table_exists(&nf, NFPROTO_NETDEV, LAYOUT_SLOT_TABLE, err);

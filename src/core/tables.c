@@ -24,9 +24,7 @@ static void model_of(enum elements_table which, struct nf_model *m, const struct
 
 static int collect_local(const struct address *address, void *data)
 {
-	const struct addr loopback = addr_v4(0x7f000000, 8), loopback6 = { AF_INET6, 128, { [15] = 1 } };
-
-	if (!addr_contains(address->addr.family == AF_INET ? &loopback : &loopback6, &address->addr))
+	if (!addr_is_loopback(&address->addr))
 		elements_local(data, &address->addr);
 	return 0;
 }

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-static int open_socket(struct nl_sock *sock, int netns_fd, int protocol, struct an_error *err)
+int side_socket(struct nl_sock *sock, int netns_fd, int protocol, struct an_error *err)
 {
 	int fd = netns_socket(netns_fd, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol, err);
 
@@ -29,9 +29,9 @@ int side_open(struct side *side, int netns_fd, struct an_error *err)
 
 	side->netns_fd = netns_fd;
 	txn_init(&side->txn, NFPROTO_INET, LAYOUT_TABLE);
-	r = open_socket(&side->rtnl, netns_fd, NETLINK_ROUTE, err);
+	r = side_socket(&side->rtnl, netns_fd, NETLINK_ROUTE, err);
 	if (r == 0)
-		r = open_socket(&side->nf, netns_fd, NETLINK_NETFILTER, err);
+		r = side_socket(&side->nf, netns_fd, NETLINK_NETFILTER, err);
 	return r;
 }
 
@@ -76,7 +76,7 @@ int worker_new(struct an_worker **ret_worker, int netns_fd, struct an_error *err
 	if (r == 0)
 		r = netns_inode(fd, &w->inode, err);
 	if (r == 0)
-		r = open_socket(&w->diag, fd, NETLINK_SOCK_DIAG, err);
+		r = side_socket(&w->diag, fd, NETLINK_SOCK_DIAG, err);
 	if (r < 0) {
 		an_worker_close(w);
 		return r;

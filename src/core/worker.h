@@ -77,6 +77,8 @@ void worker_wake(struct an_worker *w);
 /** worker_rest() - make it not readable: nothing can be done for the moment. */
 void worker_rest(struct an_worker *w);
 
+/** side_socket() - a netlink socket in a namespace. Return: 0 or a negative errno. */
+int side_socket(struct nl_sock *sock, int netns_fd, int protocol, struct an_error *err);
 /** side_open() - sockets in a namespace; takes over @netns_fd. Return: 0 or a negative errno. */
 int side_open(struct side *side, int netns_fd, struct an_error *err);
 void side_close(struct side *side);
