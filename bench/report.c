@@ -164,17 +164,34 @@ static void report_print(const struct report *r)
 	fflush(stdout);
 }
 
+static void report_json(const struct report *r, FILE *file, size_t layout)
+{
+	json_dumpf(r->root, file, layout | JSON_PRESERVE_ORDER | REPORT_DIGITS);
+	fputc('\n', file);
+}
+
+static int report_save(const struct report *r, const char *path, struct an_error *err)
+{
+	FILE *file = fopen(path, "we");
+	int failed = !file;
+
+	if (file) {
+		report_json(r, file, JSON_INDENT(1));
+		failed = ferror(file);
+		failed |= fclose(file) != 0;
+	}
+	if (failed)
+		return error_set(err, AN_FAILED, errno ? errno : EIO, path, "can't be written");
+	return 0;
+}
+
 int report_end(const struct report *r, const struct bench_spec *spec, struct an_error *err)
 {
 	if (spec->json) {
-		json_dumpf(r->root, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | REPORT_DIGITS);
-		printf("\n");
+		report_json(r, stdout, JSON_COMPACT);
 		fflush(stdout);
 	} else {
 		report_print(r);
 	}
-	if (spec->output &&
-	    json_dump_file(r->root, spec->output, JSON_INDENT(1) | JSON_PRESERVE_ORDER | REPORT_DIGITS) < 0)
-		return error_set(err, AN_FAILED, errno ? errno : EIO, spec->output, "can't be written");
-	return 0;
+	return spec->output ? report_save(r, spec->output, err) : 0;
 }
