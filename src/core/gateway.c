@@ -29,6 +29,8 @@ static const char *const sysctls[][2] = {
 	{ "ipv4/conf/default/send_redirects", "0" },
 	{ "ipv4/conf/all/accept_redirects", "0" },
 	{ "ipv4/conf/default/accept_redirects", "0" },
+	/* no packet of an actor is for a socket here: none need be looked up before the route */
+	{ "ipv4/ip_early_demux", "0" },
 	{ "ipv4/conf/all/forwarding", "1" },
 	{ "ipv4/conf/default/forwarding", "1" },
 	/* every denial is told at once, however many there are */
@@ -126,16 +128,16 @@ static int route_family(struct an_worker *w, uint32_t up, uint8_t family, struct
 static int rule_family(struct an_worker *w, uint8_t family, struct an_error *err)
 {
 	const struct rule rules[] = {
-		{ .priority = 10, .iif = "lo", .action = FR_ACT_TO_TBL, .table = LAYOUT_ROUTE_TABLE },
-		{ .priority = 11,
-		  .iif = LAYOUT_UP_LINK,
-		  .action = FR_ACT_TO_TBL,
-		  .table = LAYOUT_ROUTE_TABLE },
-		{ .priority = 12,
+		{ .priority = 10,
 		  .mark = LAYOUT_MARK,
 		  .mark_mask = LAYOUT_MARK,
 		  .action = FR_ACT_TO_TBL,
 		  .table = LAYOUT_ROUTE_TABLE },
+		{ .priority = 11,
+		  .iif = LAYOUT_UP_LINK,
+		  .action = FR_ACT_TO_TBL,
+		  .table = LAYOUT_ROUTE_TABLE },
+		{ .priority = 12, .iif = "lo", .action = FR_ACT_TO_TBL, .table = LAYOUT_ROUTE_TABLE },
 		{ .priority = 13, .action = FR_ACT_BLACKHOLE },
 		{ .priority = 100, .action = FR_ACT_TO_TBL, .table = RT_TABLE_LOCAL },
 	};

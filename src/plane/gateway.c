@@ -185,6 +185,7 @@ static void add_chains(struct nf_model *m)
 		  .priority = 300,
 		  .policy = NF_ACCEPT },
 		{ .name = "exit_icmp" },
+		{ .name = "seal" },
 	};
 
 	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
@@ -199,16 +200,15 @@ static void add_entrance(struct nf_model *m, const struct plane *p)
 	addr_format_host(&p->inner, inner);
 	addr_format_host(&p->inner6, inner6);
 	RULE(m, "entrance", NULL, OPS(IIF(LAYOUT_UP_INDEX), op_accept()), IIF_UP " accept");
-	RULE(m, "entrance", NULL, OPS(IIF(LO_INDEX), op_accept()), "iif " LO " accept");
 	/* whole, without options, TCP or UDP, from the actor's own address */
 	RULE(m, "entrance", NULL,
 	     OPS(IPV4, op_payload(NETWORK, 0, 1, R1), op_cmp_u8(NFT_CMP_EQ, R1, 0x45),
-		 op_payload(NETWORK, 6, 2, R1),
-		 op_bitwise(R1, (const uint8_t[]){ 0x3f, 0xff }, (const uint8_t[]){ 0, 0 }, 2),
-		 op_cmp(NFT_CMP_EQ, R1, (const uint8_t[]){ 0, 0 }, 2), L4PROTO_IN("plain"), LOAD_SADDR,
+		 op_payload(NETWORK, 4, 4, R1), /* as one word: what the kernel reads and masks in place */
+		 op_bitwise(R1, (const uint8_t[]){ 0, 0, 0x3f, 0xff }, (const uint8_t[4]){ 0 }, 4),
+		 op_cmp(NFT_CMP_EQ, R1, (const uint8_t[4]){ 0 }, 4), L4PROTO_IN("plain"), LOAD_SADDR,
 		 op_cmp_addr(NFT_CMP_EQ, R1, &p->inner), op_meta(NFT_META_IIF, R1),
 		 op_lookup_map(R1, "outer4", R1), SET_SADDR, MARK_SET(LAYOUT_MARK), op_accept()),
-	     "meta nfproto ipv4 @nh,0,8 0x45 ip frag-off & 0x3fff == 0 meta l4proto @plain ip saddr %s "
+	     "meta nfproto ipv4 @nh,0,8 0x45 @nh,32,32 & 0x3fff == 0 meta l4proto @plain ip saddr %s "
 	     "ip saddr set iif map @outer4 meta mark set %d accept",
 	     inner, LAYOUT_MARK);
 	RULE(m, "entrance", NULL,
@@ -217,6 +217,7 @@ static void add_entrance(struct nf_model *m, const struct plane *p)
 		 op_lookup_map(R1, "outer6", R1), SET_SADDR6, MARK_SET(LAYOUT_MARK), op_accept()),
 	     "ip6 nexthdr @plain ip6 saddr %s  ip6 saddr set iif map @outer6 meta mark set %d accept", inner6,
 	     LAYOUT_MARK);
+	RULE(m, "entrance", NULL, OPS(IIF(LO_INDEX), op_accept()), "iif " LO " accept");
 	RULE(m, "entrance", NULL, OPS(op_goto("examine")), "goto examine");
 }
 
@@ -484,11 +485,7 @@ static void add_exit(struct nf_model *m, const struct plane *p)
 
 	addr_format_host(&p->inner, inner);
 	addr_format_host(&p->inner6, inner6);
-	RULE(m, "exit", "seal", OPS(OIF(LAYOUT_UP_INDEX), IPV4, SET_SADDR_FIRST(LAYOUT_SEAL4), op_accept()),
-	     NULL);
-	RULE(m, "exit", "seal", OPS(OIF(LAYOUT_UP_INDEX), IPV6, SET_SADDR6_FIRST(LAYOUT_SEAL6), op_accept()),
-	     NULL);
-	RULE(m, "exit", NULL, OPS(OIF(LO_INDEX), op_accept()), "oif " LO " accept");
+	RULE(m, "exit", NULL, OPS(OIF(LAYOUT_UP_INDEX), op_goto("seal")), OIF_UP " goto seal");
 	RULE(m, "exit", NULL, OPS(L4PROTO_IN("icmps"), op_jump("exit_icmp")),
 	     "meta l4proto @icmps jump exit_icmp");
 	RULE(m, "exit", NULL,
@@ -498,7 +495,10 @@ static void add_exit(struct nf_model *m, const struct plane *p)
 	     OPS(IPV6, LOAD_DADDR6, op_lookup(R1, "known6", 0), SET_INNER(&p->inner6), SET_DADDR6,
 		 op_accept()),
 	     "ip6 daddr @known6 ip6 daddr set %s accept", inner6);
+	RULE(m, "exit", NULL, OPS(OIF(LO_INDEX), op_accept()), "oif " LO " accept");
 	RULE(m, "exit", "to no actor", OPS(op_counter(), op_drop()), "counter drop");
+	RULE(m, "seal", NULL, OPS(IPV4, SET_SADDR_FIRST(LAYOUT_SEAL4)), NULL);
+	RULE(m, "seal", NULL, OPS(IPV6, SET_SADDR6_FIRST(LAYOUT_SEAL6)), NULL);
 	icmp_exit_rules(m, p);
 }
 

@@ -76,11 +76,6 @@ static void add_chains(struct nf_model *m)
 		  .hook = NF_INET_POST_ROUTING,
 		  .priority = 99,
 		  .policy = NF_ACCEPT },
-		{ .name = "leak",
-		  .type = "filter",
-		  .hook = NF_INET_POST_ROUTING,
-		  .priority = 110,
-		  .policy = NF_ACCEPT },
 		{ .name = "input",
 		  .type = "filter",
 		  .hook = NF_INET_LOCAL_IN,
@@ -215,28 +210,6 @@ static void add_masquerade(struct nf_model *m, const struct plane *p)
 	     "oif %u fib saddr type local masquerade", p->link);
 }
 
-static void add_leak(struct nf_model *m, const struct plane *p)
-{
-	const struct addr range = addr_network(&p->range), range6 = addr_network(&p->range6);
-	struct addr mask = { AF_INET, 32, { 0 } }, mask6 = { AF_INET6, 128, { 0 } };
-	char text[ADDR_TEXT], text6[ADDR_TEXT], bits[ADDR_TEXT];
-
-	for (unsigned int i = 0; i < p->range.prefix; i++)
-		mask.bytes[i / 8] = (uint8_t)(mask.bytes[i / 8] | 0x80U >> i % 8);
-	for (unsigned int i = 0; i < p->range6.prefix; i++)
-		mask6.bytes[i / 8] = (uint8_t)(mask6.bytes[i / 8] | 0x80U >> i % 8);
-	RULE(m, "leak", NULL,
-	     OPS(IPV4, LOAD_SADDR, op_bitwise(R1, mask.bytes, (const uint8_t[4]){ 0 }, 4),
-		 op_cmp_addr(NFT_CMP_EQ, R1, &range), FROM_ACTOR_OUT, op_counter(), op_drop()),
-	     "ip saddr & %s == %s " TEXT_FROM_ACTOR_OUT " counter drop", addr_format_host(&mask, bits),
-	     addr_format_host(&range, text), NUM_FROM_ACTOR_OUT);
-	RULE(m, "leak", NULL,
-	     OPS(IPV6, LOAD_SADDR6, op_bitwise(R1, mask6.bytes, (const uint8_t[16]){ 0 }, 16),
-		 op_cmp_addr(NFT_CMP_EQ, R1, &range6), FROM_ACTOR_OUT, op_counter(), op_drop()),
-	     "ip6 saddr & %s == %s " TEXT_FROM_ACTOR_OUT " counter drop", addr_format_host(&mask6, bits),
-	     addr_format_host(&range6, text6), NUM_FROM_ACTOR_OUT);
-}
-
 /* To the worker's own stack. */
 static void add_input(struct nf_model *m, const struct plane *p)
 {
@@ -325,7 +298,6 @@ void worker_model(struct nf_model *m, const struct plane *p)
 	add_ports(m, p);
 	add_own_ports(m);
 	add_masquerade(m, p);
-	add_leak(m, p);
 	add_input(m, p);
 	add_forward(m, p);
 }
