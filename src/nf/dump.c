@@ -89,6 +89,8 @@ static int gather_elems(const struct nlmsghdr *nlh, void *data)
 static int dump_failed(int r, const struct an_error *why, const char *what, const char *name,
 		       struct an_error *err)
 {
+	if (r == -EINVAL || r == -EOPNOTSUPP) /* nobody answers this kind of request (nfnetlink_rcv_msg()) */
+		return error_feature(err, "nf_tables", "NF_TABLES");
 	if (!err)
 		return r;
 	*err = *why;

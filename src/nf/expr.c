@@ -16,8 +16,6 @@ static void fill_ct(struct nftnl_expr *e, const struct nf_op *op)
 {
 	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, op->key);
 	nftnl_expr_set_u32(e, op->code == NF_CT_SET ? NFTNL_EXPR_CT_SREG : NFTNL_EXPR_CT_DREG, op->reg);
-	if (op->code == NF_CT_DIR)
-		nftnl_expr_set_u8(e, NFTNL_EXPR_CT_DIR, (uint8_t)op->dir);
 }
 
 static void fill_payload(struct nftnl_expr *e, const struct nf_op *op)
@@ -130,7 +128,7 @@ static struct nftnl_expr *dynset_expr(const struct nf_op *op)
 	struct nftnl_expr *e;
 
 	switch ((enum nf_dynset)op->key) {
-	case NF_DYNSET_LIMIT_OVER:
+	case NF_DYNSET_LIMIT:
 		e = nftnl_expr_alloc("limit");
 		if (!e)
 			return NULL;
@@ -138,14 +136,14 @@ static struct nftnl_expr *dynset_expr(const struct nf_op *op)
 		nftnl_expr_set_u64(e, NFTNL_EXPR_LIMIT_UNIT, 1);
 		nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_BURST, op->burst);
 		nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_FLAGS, NFT_LIMIT_F_INV);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_LIMIT_FLAGS, 0);
 		return e;
-	case NF_DYNSET_COUNT_OVER:
+	case NF_DYNSET_COUNT:
 		e = nftnl_expr_alloc("connlimit");
 		if (!e)
 			return NULL;
 		nftnl_expr_set_u32(e, NFTNL_EXPR_CONNLIMIT_COUNT, op->burst);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_CONNLIMIT_FLAGS, NFT_CONNLIMIT_F_INV);
+		nftnl_expr_set_u32(e, NFTNL_EXPR_CONNLIMIT_FLAGS, 0);
 		return e;
 	case NF_DYNSET_COUNTER:
 		return nftnl_expr_alloc("counter");
@@ -171,7 +169,6 @@ static const struct {
 	[NF_META] = { "meta", fill_meta },
 	[NF_META_SET] = { "meta", fill_meta },
 	[NF_CT] = { "ct", fill_ct },
-	[NF_CT_DIR] = { "ct", fill_ct },
 	[NF_CT_SET] = { "ct", fill_ct },
 	[NF_PAYLOAD] = { "payload", fill_payload },
 	[NF_PAYLOAD_SET] = { "payload", fill_payload },

@@ -150,14 +150,6 @@ void elem_key_addr(struct nf_elem *e, const struct addr *a)
 	elem_key(e, a->bytes, addr_size(a->family));
 }
 
-void elem_key_name(struct nf_elem *e, const char *device)
-{
-	char name[IFNAMSIZ] = "";
-
-	text_copy(name, sizeof(name), device);
-	elem_key(e, name, sizeof(name));
-}
-
 void elem_value(struct nf_elem *e, const void *data, size_t len)
 {
 	elem_append(e->value, sizeof(e->value), &e->value_len, data, len);

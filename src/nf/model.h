@@ -121,7 +121,6 @@ void elem_key_u8(struct nf_elem *e, uint8_t value);
 void elem_key_u16_be(struct nf_elem *e, uint16_t host_order_value);
 void elem_key_u32(struct nf_elem *e, uint32_t host_order_value); /* marks: host order in the kernel too */
 void elem_key_addr(struct nf_elem *e, const struct addr *a);
-void elem_key_name(struct nf_elem *e, const char *device);
 void elem_value(struct nf_elem *e, const void *data, size_t len);
 void elem_value_u8(struct nf_elem *e, uint8_t value);
 void elem_value_u16_be(struct nf_elem *e, uint16_t host_order_value);

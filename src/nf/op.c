@@ -32,11 +32,6 @@ struct nf_op op_ct(uint32_t key, uint32_t reg)
 	return (struct nf_op){ .code = NF_CT, .key = key, .reg = reg };
 }
 
-struct nf_op op_ct_dir(uint32_t key, uint32_t dir, uint32_t reg)
-{
-	return (struct nf_op){ .code = NF_CT_DIR, .key = key, .dir = dir, .reg = reg };
-}
-
 struct nf_op op_ct_set(uint32_t key, uint32_t reg)
 {
 	return (struct nf_op){ .code = NF_CT_SET, .key = key, .reg = reg };
@@ -87,13 +82,6 @@ struct nf_op op_cmp_u8(uint32_t op, uint32_t reg, uint8_t value)
 	return op_cmp(op, reg, &value, sizeof(value));
 }
 
-struct nf_op op_cmp_u16_be(uint32_t op, uint32_t reg, uint16_t host_order_value)
-{
-	uint16_t value_be = htons(host_order_value);
-
-	return op_cmp(op, reg, &value_be, sizeof(value_be));
-}
-
 struct nf_op op_cmp_u32(uint32_t op, uint32_t reg, uint32_t host_order_value)
 {
 	return op_cmp(op, reg, &host_order_value, sizeof(host_order_value));
@@ -126,31 +114,12 @@ struct nf_op op_bitwise(uint32_t reg, const void *mask, const void * xor, uint32
 	return ret;
 }
 
-struct nf_op op_bitwise_u32(uint32_t reg, uint32_t host_order_mask, uint32_t host_order_xor)
-{
-	return op_bitwise(reg, &host_order_mask, &host_order_xor, sizeof(host_order_mask));
-}
-
-struct nf_op op_bitwise_u16_be(uint32_t reg, uint16_t host_order_mask, uint16_t host_order_xor)
-{
-	uint16_t mask_be = htons(host_order_mask), xor_be = htons(host_order_xor);
-
-	return op_bitwise(reg, &mask_be, &xor_be, sizeof(mask_be));
-}
-
 struct nf_op op_immediate(uint32_t reg, const void *data, uint32_t len)
 {
 	struct nf_op ret = { .code = NF_IMMEDIATE, .reg = reg };
 
 	ret.len = op_fill(ret.data, sizeof(ret.data), data, len);
 	return ret;
-}
-
-struct nf_op op_immediate_u16_be(uint32_t reg, uint16_t host_order_value)
-{
-	uint16_t value_be = htons(host_order_value);
-
-	return op_immediate(reg, &value_be, sizeof(value_be));
 }
 
 struct nf_op op_immediate_u32(uint32_t reg, uint32_t host_order_value)
@@ -229,9 +198,7 @@ struct nf_op op_masq(uint32_t min_reg, uint32_t max_reg, uint32_t flags)
 
 struct nf_op op_dynset_limit(uint32_t reg, const char *set, uint64_t rate_a_second, uint32_t burst)
 {
-	struct nf_op op = {
-		.code = NF_DYNSET, .key = NF_DYNSET_LIMIT_OVER, .reg = reg, .rate = rate_a_second
-	};
+	struct nf_op op = { .code = NF_DYNSET, .key = NF_DYNSET_LIMIT, .reg = reg, .rate = rate_a_second };
 
 	op.burst = burst;
 	return op_named(op, set);
@@ -240,8 +207,7 @@ struct nf_op op_dynset_limit(uint32_t reg, const char *set, uint64_t rate_a_seco
 struct nf_op op_dynset_count(uint32_t reg, const char *set, uint32_t count)
 {
 	return op_named(
-		(struct nf_op){ .code = NF_DYNSET, .key = NF_DYNSET_COUNT_OVER, .reg = reg, .burst = count },
-		set);
+		(struct nf_op){ .code = NF_DYNSET, .key = NF_DYNSET_COUNT, .reg = reg, .burst = count }, set);
 }
 
 struct nf_op op_dynset_counter(uint32_t reg, const char *set)

@@ -25,7 +25,6 @@ enum nf_op_code {
 	NF_META,
 	NF_META_SET,
 	NF_CT,
-	NF_CT_DIR,
 	NF_CT_SET,
 	NF_PAYLOAD,
 	NF_PAYLOAD_SET,
@@ -46,7 +45,7 @@ enum nf_op_code {
 };
 
 /* What NF_DYNSET does to the element it adds or updates. */
-enum nf_dynset { NF_DYNSET_LIMIT_OVER, NF_DYNSET_COUNT_OVER, NF_DYNSET_COUNTER };
+enum nf_dynset { NF_DYNSET_LIMIT, NF_DYNSET_COUNT, NF_DYNSET_COUNTER };
 
 /**
  * struct nf_op - one instruction
@@ -59,7 +58,7 @@ struct nf_op {
 	enum nf_op_code code;
 	uint32_t reg, reg2, key, flags;
 	uint32_t base, offset, len, csum_type, csum_offset;
-	uint32_t family, dir;
+	uint32_t family;
 	uint64_t rate;
 	uint32_t burst;
 	char name[NF_NAME];
@@ -69,9 +68,8 @@ struct nf_op {
 /* meta load KEY => reg REG; meta set KEY with reg REG. KEY: NFT_META_*. */
 struct nf_op op_meta(uint32_t key, uint32_t reg);
 struct nf_op op_meta_set(uint32_t key, uint32_t reg);
-/* ct load KEY => reg REG; with direction; ct set. KEY: NFT_CT_*, DIR: IP_CT_DIR_*. */
+/* ct load KEY => reg REG; ct set. KEY: NFT_CT_*. */
 struct nf_op op_ct(uint32_t key, uint32_t reg);
-struct nf_op op_ct_dir(uint32_t key, uint32_t dir, uint32_t reg);
 struct nf_op op_ct_set(uint32_t key, uint32_t reg);
 /* payload load LENb @ BASE + OFFSET => reg REG. BASE: NFT_PAYLOAD_*. */
 struct nf_op op_payload(uint32_t base, uint32_t offset, uint32_t len, uint32_t reg);
@@ -85,7 +83,6 @@ struct nf_op op_fib_type(uint32_t flags, uint32_t reg);
 /* cmp OP reg REG DATA. OP: NFT_CMP_*. */
 struct nf_op op_cmp(uint32_t op, uint32_t reg, const void *data, uint32_t len);
 struct nf_op op_cmp_u8(uint32_t op, uint32_t reg, uint8_t value);
-struct nf_op op_cmp_u16_be(uint32_t op, uint32_t reg, uint16_t host_order_value);
 struct nf_op op_cmp_u32(uint32_t op, uint32_t reg, uint32_t host_order_value);
 /* the whole 16 bytes of a device name; the first bytes of one ("an*"). */
 struct nf_op op_cmp_name(uint32_t op, uint32_t reg, const char *name);
@@ -94,11 +91,8 @@ struct nf_op op_cmp_name_prefix(uint32_t op, uint32_t reg, const char *prefix);
 struct nf_op op_cmp_addr(uint32_t op, uint32_t reg, const struct addr *addr);
 /* bitwise reg REG = ( reg REG & MASK ) ^ XOR. */
 struct nf_op op_bitwise(uint32_t reg, const void *mask, const void * xor, uint32_t len);
-struct nf_op op_bitwise_u32(uint32_t reg, uint32_t host_order_mask, uint32_t host_order_xor);
-struct nf_op op_bitwise_u16_be(uint32_t reg, uint16_t host_order_mask, uint16_t host_order_xor);
 /* immediate reg REG DATA. */
 struct nf_op op_immediate(uint32_t reg, const void *data, uint32_t len);
-struct nf_op op_immediate_u16_be(uint32_t reg, uint16_t host_order_value);
 struct nf_op op_immediate_u32(uint32_t reg, uint32_t host_order_value);
 /* lookup reg REG set NAME; INVERT: NFT_LOOKUP_F_INV or 0. */
 struct nf_op op_lookup(uint32_t reg, const char *set, uint32_t invert);
@@ -120,9 +114,12 @@ struct nf_op op_dnat(uint32_t family, uint32_t addr_reg, uint32_t port_reg);
  * (with ports: NF_NAT_RANGE_PROTO_SPECIFIED too).
  */
 struct nf_op op_masq(uint32_t min_reg, uint32_t max_reg, uint32_t flags);
-/* dynset add reg_key REG set NAME expr [ limit rate over RATE/second burst BURST packets ]. */
+/*
+ * dynset add reg_key REG set NAME expr [ limit rate RATE/second burst BURST packets ]. This and the next go on with
+ * the rule below the limit, not above it: where the set is full they don't, so that what follows denies.
+ */
 struct nf_op op_dynset_limit(uint32_t reg, const char *set, uint64_t rate_a_second, uint32_t burst);
-/* dynset add reg_key REG set NAME expr [ connlimit count over COUNT ]. */
+/* dynset add reg_key REG set NAME expr [ connlimit count COUNT ]. */
 struct nf_op op_dynset_count(uint32_t reg, const char *set, uint32_t count);
 /* dynset add reg_key REG set NAME expr [ counter ]. */
 struct nf_op op_dynset_counter(uint32_t reg, const char *set);

@@ -17,18 +17,19 @@
 #include "nf/txn.h"
 
 #include "base/error.h"
+#include "base/text.h"
 #include "nf/wire.h"
 
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TXN_FIRST_BYTES	 8192
 #define TXN_FIRST_LABELS 32
-#define TXN_TRIES	 4
 /* An attribute's length has 16 bits: the list of a run is ended before one more element could exceed it. */
 #define TXN_RUN_BYTES (UINT16_MAX - 2 * WIRE_ELEM_BYTES)
 /* A message other than a rule or an element: names and numbers. */
@@ -48,9 +49,31 @@ enum txn_op {
 	TXN_FLUSH,
 };
 
+/**
+ * struct nf_txn_label - what a message is
+ * @needs: of a chain or rule: bits of enum nf_op_code, and the two below
+ */
 struct nf_txn_label {
 	enum txn_op op;
 	char name[NF_NAME];
+	uint32_t needs;
+};
+
+#define NEEDS_NAT     (1U << NF_OP_COUNT)
+#define NEEDS_INGRESS (1U << (NF_OP_COUNT + 1))
+
+/* Parts of nf_tables that a kernel may lack, and what they are configured by. */
+static const struct {
+	uint32_t bit;
+	const char *config;
+} txn_parts[] = {
+	{ 1U << NF_CT | 1U << NF_CT_SET, "NFT_CT" },
+	{ 1U << NF_FIB, "NFT_FIB_INET" },
+	{ 1U << NF_REJECT, "NFT_REJECT_INET" },
+	{ 1U << NF_NAT | NEEDS_NAT, "NFT_NAT" },
+	{ 1U << NF_MASQ, "NFT_MASQ" },
+	{ 1U << NF_DYNSET, "NFT_LIMIT NFT_CONNLIMIT" },
+	{ NEEDS_INGRESS, "NETFILTER_INGRESS" },
 };
 
 /* Begin or end a batch. */
@@ -116,6 +139,7 @@ static bool txn_label(struct nf_txn *t, enum txn_op op, const char *name)
 		t->size_labels = size;
 	}
 	t->labels[t->n_labels].op = op;
+	t->labels[t->n_labels].needs = 0;
 	t->err = text_copy(t->labels[t->n_labels].name, NF_NAME, name);
 	t->n_labels++;
 	return !t->err;
@@ -158,7 +182,7 @@ void txn_fini(struct nf_txn *t)
 	*t = (struct nf_txn){ 0 };
 }
 
-void txn_table_add(struct nf_txn *t)
+static void txn_table_add(struct nf_txn *t)
 {
 	if (!txn_begin(t, TXN_TABLE_ADD, t->table, 0))
 		return;
@@ -178,6 +202,10 @@ static void txn_chain_add(struct nf_txn *t, const struct nf_chain *chain)
 {
 	if (!txn_begin(t, TXN_CHAIN_ADD, chain->name, 0))
 		return;
+	if (chain->type && strcmp(chain->type, "nat") == 0)
+		t->labels[t->n_labels - 1].needs = NEEDS_NAT;
+	if (chain->device)
+		t->labels[t->n_labels - 1].needs = NEEDS_INGRESS;
 	wire_begin(&t->m, NFT_MSG_NEWCHAIN, NLM_F_CREATE, t->family);
 	msg_put_str(&t->m, NFTA_CHAIN_TABLE, t->table);
 	wire_put_chain(&t->m, chain);
@@ -196,6 +224,8 @@ static void txn_rule(struct nf_txn *t, const struct nf_rule *rule, uint16_t flag
 {
 	if (!txn_begin(t, TXN_RULE_ADD, rule->chain, wire_rule_bytes(rule)))
 		return;
+	for (size_t i = 0; i < rule->n_ops; i++)
+		t->labels[t->n_labels - 1].needs |= 1U << rule->ops[i].code;
 	wire_begin(&t->m, NFT_MSG_NEWRULE, flags, t->family);
 	msg_put_str(&t->m, NFTA_RULE_TABLE, t->table);
 	t->err = wire_put_rule(&t->m, rule);
@@ -331,6 +361,33 @@ static void txn_explain(const struct nf_txn *t, const struct nf_txn_label *label
 	error_object(err, "table '%s'", t->table);
 }
 
+/*
+ * Was it refused because the kernel lacks a part of nf_tables? Of what it does not know it says ENOENT, or that it is
+ * not supported; that a table or chain is missing is not so where the transaction makes the table itself.
+ */
+static bool txn_lacks(const struct nf_txn *t, const struct nf_txn_label *label, int r)
+{
+	if (r == -EOPNOTSUPP || r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT)
+		return true;
+	return r == -ENOENT && t->labels[1].op == TXN_TABLE_ADD &&
+	       (label->op == TXN_CHAIN_ADD || label->op == TXN_RULE_ADD || label->op == TXN_SET_ADD);
+}
+
+static int txn_blame_kernel(const struct nf_txn *t, const struct nf_txn_label *label, struct an_error *err)
+{
+	char config[128], what[64];
+	struct text c = text_over(config, sizeof(config));
+
+	for (size_t i = 0; i < sizeof(txn_parts) / sizeof(*txn_parts); i++) {
+		if (label->needs & txn_parts[i].bit)
+			text_add(&c, "%s%s", c.len ? " " : "", txn_parts[i].config);
+	}
+	if (!c.len)
+		text_add(&c, "NF_TABLES NF_TABLES_%s", t->family == NFPROTO_NETDEV ? "NETDEV" : "INET");
+	snprintf(what, sizeof(what), "a part of nf_tables for '%.31s'", label->name);
+	return error_feature(err, what, config);
+}
+
 static bool label_is_set(const struct nf_txn_label *label)
 {
 	return label->op == TXN_ELEM_ADD || label->op == TXN_ELEM_EXCL || label->op == TXN_ELEM_DEL ||
@@ -355,8 +412,8 @@ static int txn_end(struct nf_txn *t, struct an_error *err)
 
 int txn_commit(struct nf_txn *t, struct nl_sock *nf, char *ret_failed, struct an_error *err)
 {
-	struct an_error why = { 0 }; /* a try that is repeated leaves no trace in @err */
-	unsigned int failed = 0, tries = 0;
+	struct an_error why = { 0 };
+	unsigned int failed = 0;
 	int r;
 
 	if (ret_failed)
@@ -368,10 +425,10 @@ int txn_commit(struct nf_txn *t, struct nl_sock *nf, char *ret_failed, struct an
 		txn_reset(t);
 		return r;
 	}
-	do {
-		r = nl_batch(nf, t->m.buf, t->m.len, 1, &failed, &why);
-	} while (r == -ERESTART && ++tries < TXN_TRIES);
-	if (r < 0 && failed < t->n_labels) {
+	r = nl_batch(nf, t->m.buf, t->m.len, 1, &failed, &why);
+	if (r < 0 && failed < t->n_labels && txn_lacks(t, &t->labels[failed], r)) {
+		r = txn_blame_kernel(t, &t->labels[failed], &why);
+	} else if (r < 0 && failed < t->n_labels) {
 		txn_explain(t, &t->labels[failed], &why);
 		if (ret_failed && label_is_set(&t->labels[failed]))
 			memcpy(ret_failed, t->labels[failed].name, NF_NAME);

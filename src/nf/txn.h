@@ -34,7 +34,6 @@ void txn_init(struct nf_txn *t, uint8_t family, const char *table);
 void txn_reset(struct nf_txn *t);
 void txn_fini(struct nf_txn *t);
 
-void txn_table_add(struct nf_txn *t);
 /** txn_table_del() - removes all that is in it; fails with ENOENT where there is none. */
 void txn_table_del(struct nf_txn *t);
 /** txn_model() - table, sets, chains, rules and elements of a model. */
@@ -58,8 +57,6 @@ void txn_set_flush(struct nf_txn *t, const struct nf_set *set);
 /**
  * txn_commit() - send it, collect all answers, leave it empty
  * @ret_failed: name of the set whose operation was refused first, "" for another; may be NULL; [NF_NAME]
- *
- * ERESTART (another writer came between) is tried again, at most three times.
  *
  * Return: 0, or the first negative errno; nothing was changed then. @err names the operation:
  * "add element to set 'tcp4': file exists".

@@ -175,7 +175,7 @@ static void port_record(struct elements *e, const struct actor *a, uint32_t nth)
 	elem_value(elem, address, 16);
 }
 
-static uint16_t read_u16(const uint8_t *bytes)
+uint16_t elements_u16(const uint8_t *bytes)
 {
 	return (uint16_t)(bytes[0] << 8 | bytes[1]);
 }
@@ -189,9 +189,9 @@ void elements_port_read(const struct nf_elem *elem, uint32_t *ret_n, uint32_t *r
 	memcpy(ret_nth, elem->key + sizeof(uint32_t), sizeof(*ret_nth));
 	memset(ret_port, 0, sizeof(*ret_port));
 	ret_port->protocol = elem->value[0];
-	ret_port->port = read_u16(elem->value + 4);
-	ret_port->end_port = read_u16(elem->value + 8);
-	ret_port->actor_port = read_u16(elem->value + 12);
+	ret_port->port = elements_u16(elem->value + 4);
+	ret_port->end_port = elements_u16(elem->value + 8);
+	ret_port->actor_port = elements_u16(elem->value + 12);
 	memcpy(&address, elem->value + 16, sizeof(address));
 	if (IN6_IS_ADDR_UNSPECIFIED(&address))
 		return;

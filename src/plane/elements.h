@@ -63,6 +63,8 @@ struct nf_elem elements_ports_key(uint32_t n, uint32_t nth);
 
 /** elements_actor_read() - what an element of gateway_actors says: name, slot, number of ports, time, egress, flags. */
 void elements_actor_read(const struct nf_elem *elem, struct actor *ret_actor);
+/** elements_u16() - a port as keys and values have it. */
+uint16_t elements_u16(const uint8_t *bytes);
 /** elements_port_read() - what an element of gateway_ports says. @ret_n: slot; @ret_nth: which port. */
 void elements_port_read(const struct nf_elem *elem, uint32_t *ret_n, uint32_t *ret_nth,
 			struct an_port *ret_port);

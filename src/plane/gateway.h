@@ -9,6 +9,7 @@
  *
  *   prerouting -450   entrance: inner source to outer, marked; what is not the actor's own is dropped.
  *                     Before defragmentation (-400), else fragments of two actors would be joined.
+ *   input 0, output 0 the gateway's own stack: gets nothing, and sends only what refuses and reports actors' packets
  *   forward 0         judge: floor, limits, then the actor's egress set, once a flow (conntrack mark = generation
  *                     of the policy that let it through)
  *   postrouting 300   exit: outer destination to inner; what goes to the worker is sealed

@@ -3,8 +3,6 @@
 #include "plane/icmp.h"
 #include "plane/gateway.h"
 #include "plane/match.h"
-#include <actornet/actor.h>
-#include <stdio.h>
 
 /* Offsets from the ICMP header: 8 bytes of its own, then the embedded header. RFC 792, RFC 4443. */
 #define EMBEDDED_SADDR	(8 + 12)
@@ -18,44 +16,18 @@
 #define IS_ERROR6      IPV6, L4PROTO(IPPROTO_ICMPV6), op_payload(TRANSPORT, 0, 1, R1), op_lookup(R1, "errors6", 0)
 #define WRITE4(offset) op_payload_set(TRANSPORT, offset, 4, R1, NFT_PAYLOAD_CSUM_INET, EMBEDDED_CSUM, 0)
 #define WRITE6(offset) op_payload_set(TRANSPORT, offset, 16, R1, NFT_PAYLOAD_CSUM_INET, ICMPV6_CSUM, 0)
-#define FORGED	       MARK_SET(GATEWAY_REASON + AN_REASON_FORGED), op_goto("deny")
 
-static const char *hex(const struct addr *a, char buf[static 40])
+void icmp_entrance_rules(struct nf_model *m, const struct plane *p)
 {
-	size_t size = addr_size(a->family);
-
-	buf[0] = '0';
-	buf[1] = 'x';
-	for (size_t i = 0; i < size; i++)
-		snprintf(buf + 2 + 2 * i, 3, "%02x", a->bytes[i]);
-	return buf;
-}
-
-void icmp_forged_rules(struct nf_model *m, const struct plane *p)
-{
-	char buf[40];
-
 	RULE(m, "examine_icmp", NULL,
 	     OPS(IS_ERROR4, op_payload(TRANSPORT, EMBEDDED_DADDR, 4, R1),
-		 op_cmp_addr(NFT_CMP_NEQ, R1, &p->inner), FORGED),
-	     "icmp type @errors4 @th,%d,32 != %s meta mark set 0x%x goto deny", EMBEDDED_DADDR * 8,
-	     hex(&p->inner, buf), (unsigned int)(GATEWAY_REASON + AN_REASON_FORGED));
-	RULE(m, "examine_icmp", NULL,
-	     OPS(IS_ERROR6, op_payload(TRANSPORT, EMBEDDED_DADDR6, 16, R1),
-		 op_cmp_addr(NFT_CMP_NEQ, R1, &p->inner6), FORGED),
-	     "icmpv6 type @errors6 @th,%d,128 != %s meta mark set 0x%x goto deny", EMBEDDED_DADDR6 * 8,
-	     hex(&p->inner6, buf), (unsigned int)(GATEWAY_REASON + AN_REASON_FORGED));
-}
-
-void icmp_entrance_rules(struct nf_model *m)
-{
-	RULE(m, "examine_icmp", NULL,
-	     OPS(IS_ERROR4, op_meta(NFT_META_IIF, R1), op_lookup_map(R1, "outer4", R1),
-		 WRITE4(EMBEDDED_DADDR)),
+		 op_cmp_addr(NFT_CMP_EQ, R1, &p->inner), op_meta(NFT_META_IIF, R1),
+		 op_lookup_map(R1, "outer4", R1), WRITE4(EMBEDDED_DADDR), op_accept()),
 	     NULL);
 	RULE(m, "examine_icmp", NULL,
-	     OPS(IS_ERROR6, op_meta(NFT_META_IIF, R1), op_lookup_map(R1, "outer6", R1),
-		 WRITE6(EMBEDDED_DADDR6)),
+	     OPS(IS_ERROR6, op_payload(TRANSPORT, EMBEDDED_DADDR6, 16, R1),
+		 op_cmp_addr(NFT_CMP_EQ, R1, &p->inner6), op_meta(NFT_META_IIF, R1),
+		 op_lookup_map(R1, "outer6", R1), WRITE6(EMBEDDED_DADDR6), op_accept()),
 	     NULL);
 }
 

@@ -16,10 +16,11 @@
 #include "nf/model.h"
 #include "plane/layout.h"
 
-/** icmp_forged_rules() - chain examine_icmp: errors about a packet that was not sent to this actor are dropped. */
-void icmp_forged_rules(struct nf_model *m, const struct plane *p);
-/** icmp_entrance_rules() - chain examine_icmp: embedded destination, inner to outer. */
-void icmp_entrance_rules(struct nf_model *m);
+/**
+ * icmp_entrance_rules() - chain examine_icmp: errors about a packet that was sent to this actor are let through, the
+ * embedded destination changed from inner to outer; all others stay in the chain
+ */
+void icmp_entrance_rules(struct nf_model *m, const struct plane *p);
 /** icmp_exit_rules() - chain exit_icmp: embedded source, outer to inner. */
 void icmp_exit_rules(struct nf_model *m, const struct plane *p);
 

@@ -19,11 +19,14 @@
 #define LAYOUT_UP_LINK	   "up0"       /* gateway's end */
 #define LAYOUT_SLOT_LINK   "an"	       /* prefix of the gateway's end of a slot, "an7" */
 #define LAYOUT_INNER_LINK  "eth0"      /* the actor's end */
+#define LAYOUT_LO_INDEX	   1	       /* of the loopback device, in every namespace */
 #define LAYOUT_UP_INDEX	   2  /* of the gateway's end of the link to the worker: the first after lo */
 #define LAYOUT_INNER_INDEX 2  /* of the actor's end: the first after lo in a new namespace */
 #define LAYOUT_SLOT_INDEX  16 /* what a slot's link in the gateway has added to the slot's number */
-#define LAYOUT_NETNS	   "actornet-"	   /* prefix of names under /run/netns */
-#define LAYOUT_RUN	   "/run/actornet" /* lock files */
+#define LAYOUT_WORKER_NSID \
+	(1 << 20) /* by which the gateway knows the worker's namespace: above the kernel's own */
+#define LAYOUT_NETNS "actornet-"     /* prefix of names under /run/netns */
+#define LAYOUT_RUN   "/run/actornet" /* lock files */
 
 #define LAYOUT_INNER  "169.254.17.2/30"
 #define LAYOUT_INNER6 "fd00:169:254::2/126"
@@ -109,7 +112,7 @@ struct addr layout_link_worker(const struct plane *p, uint8_t family);
 struct addr layout_link_gateway(const struct plane *p, uint8_t family);
 /** layout_outer() - outer address of slot n; slots that are a whole range apart share one. */
 struct addr layout_outer(const struct plane *p, uint8_t family, uint32_t n);
-/** layout_outer_slot() - the reverse: is it an outer address of slot n? */
+/** layout_is_outer() - the reverse: is it an outer address of slot n? */
 bool layout_is_outer(const struct plane *p, const struct addr *a, uint32_t n);
 
 /**

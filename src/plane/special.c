@@ -33,17 +33,22 @@ const char *const special_private6[] = {
 	"2001::/32",	  /* Teredo, RFC 4380 */
 	"2002::/16",	  /* 6to4, RFC 3056 */
 	"fc00::/7",	  /* unique local, RFC 4193 */
+	"fec0::/10",	  /* site-local, RFC 3879 */
 	NULL,
 };
 
 const char *const special_known[] = {
-	"169.254.169.254", /* metadata of most clouds */
-	"169.254.169.253", /* Amazon's resolver */
-	"169.254.170.2",   /* Amazon ECS task credentials */
-	"169.254.170.23",  /* Amazon EKS pod identity */
-	"169.254.20.10",   /* Kubernetes' node-local DNS cache */
-	"fd00:ec2::254",   /* Amazon metadata in IPv6 */
-	"fd00:ec2::23",	   /* Amazon EKS pod identity in IPv6 */
-	"fd20:ce::254",	   /* Google metadata in IPv6 */
+	"169.254.169.254", /* metadata: Amazon, Google, Azure, Oracle, DigitalOcean, Hetzner, OpenStack */
+	"169.254.169.253", /* resolver: Amazon */
+	"169.254.170.2",   /* credentials of ECS tasks: Amazon */
+	"169.254.170.23",  /* credentials of EKS pods: Amazon */
+	"169.254.20.10",   /* resolver on the node: Kubernetes */
+	"100.100.100.200", /* metadata: Alibaba */
+	"168.63.129.16",   /* agent's host and resolver: Azure */
+	"192.0.0.192",	   /* metadata: Oracle */
+	"fd00:ec2::254",   /* metadata: Amazon */
+	"fd00:ec2::253",   /* resolver: Amazon */
+	"fd00:ec2::23",	   /* credentials of EKS pods: Amazon */
+	"fd20:ce::254",	   /* metadata: Google */
 	NULL,
 };

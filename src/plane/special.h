@@ -13,7 +13,10 @@ extern const char *const special_floor4[], *const special_floor6[];
 /* What the egress set "internet" leaves out besides: private use, shared address space, benchmarking, translation. */
 extern const char *const special_private4[], *const special_private6[];
 
-/* Single addresses that platforms answer at, which an inner network must not hide. */
+/*
+ * Single addresses that platforms answer at: no policy opens them (a resolver among them answers names only), and an
+ * inner network must not hide them.
+ */
 extern const char *const special_known[];
 
 #endif

@@ -82,6 +82,7 @@ static void add_chains(struct nf_model *m)
 		  .priority = 0,
 		  .policy = NF_ACCEPT },
 		{ .name = "from_gateway" },
+		{ .name = "astray" },
 		{ .name = "forward",
 		  .type = "filter",
 		  .hook = NF_INET_FORWARD,
@@ -175,7 +176,7 @@ static void add_own_ports(struct nf_model *m)
 	const struct addr loopback = addr_v4(0x7f000000, 32);
 	const struct addr loopback6 = { AF_INET6, 128, { [15] = 1 } };
 
-	RULE(m, "own_ports", NULL, OPS(OIF_NOT(1), op_accept()), "oif != 1 accept");
+	RULE(m, "own_ports", NULL, OPS(OIF_NOT(LAYOUT_LO_INDEX), op_accept()), "oif != 1 accept");
 	RULE(m, "own_ports", NULL,
 	     OPS(IPV4, LOAD_DADDR,
 		 op_bitwise(R1, (const uint8_t[]){ 0xff, 0, 0, 0 }, (const uint8_t[4]){ 0 }, 4),
@@ -230,13 +231,12 @@ static void add_input(struct nf_model *m, const struct plane *p)
 	     OPS(CT_STATE(CT_INVALID), IPV6, LOAD_DADDR6, AND_PROTO_DPORT6, op_lookup(R1, "mapped_at6", 0),
 		 op_counter(), op_drop()),
 	     "ct state invalid ip6 daddr . meta l4proto . th dport @mapped_at6 counter drop");
-	for (size_t i = 0; i < sizeof(protocols); i++)
-		RULE(m, "input", "stray",
-		     OPS(CT_STATE(CT_INVALID), L4PROTO(protocols[i]), op_payload(TRANSPORT, 2, 2, R1),
-			 op_cmp(NFT_CMP_GTE, R1, nat_min, 2), op_cmp(NFT_CMP_LTE, R1, nat_max, 2),
-			 op_counter(), op_drop()),
-		     "ct state invalid %s dport %u-%u counter drop",
-		     protocols[i] == IPPROTO_TCP ? "tcp" : "udp", p->nat_min, p->nat_max);
+	/* TCP alone has segments that fit no state: invalid UDP is damaged, and answered by nobody */
+	RULE(m, "input", "stray",
+	     OPS(CT_STATE(CT_INVALID), L4PROTO(IPPROTO_TCP), op_payload(TRANSPORT, 2, 2, R1),
+		 op_cmp(NFT_CMP_GTE, R1, nat_min, 2), op_cmp(NFT_CMP_LTE, R1, nat_max, 2), op_counter(),
+		 op_drop()),
+	     "ct state invalid tcp dport %u-%u counter drop", p->nat_min, p->nat_max);
 	RULE(m, "from_gateway", NULL, OPS(CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
 	     "ct state established,related accept");
 	RULE(m, "from_gateway", "a resolver on the worker itself",
@@ -269,6 +269,17 @@ static void add_guard(struct nf_model *m, const struct plane *p, enum guard guar
 		     "meta nfproto %s counter drop", text);
 }
 
+/* What an actor sends is forwarded by the uplink alone. By another link (the worker's routes say so) it is refused. */
+static void add_astray(struct nf_model *m)
+{
+	RULE(m, "astray", NULL, OPS(CT_STATE(CT_INVALID | CT_UNTRACKED), op_counter(), op_drop()),
+	     "ct state invalid,untracked counter drop");
+	RULE(m, "astray", NULL, OPS(L4PROTO(IPPROTO_TCP), op_counter(), op_reject(NFT_REJECT_TCP_RST, 0)),
+	     "meta l4proto tcp counter reject with tcp reset");
+	RULE(m, "astray", NULL, OPS(op_counter(), REJECT_PROHIBITED),
+	     "counter reject with icmpx admin-prohibited");
+}
+
 /* Invalid and untracked segments of an actor would leave without masquerade: they get to no accept. */
 static void add_forward(struct nf_model *m, const struct plane *p)
 {
@@ -284,7 +295,8 @@ static void add_forward(struct nf_model *m, const struct plane *p)
 		 op_cmp_u32(NFT_CMP_NEQ, R1, 0), op_accept()),
 	     "oif %u ct status dnat accept", p->link);
 	RULE(m, "forward", NULL, OPS(OIF(p->link), op_counter(), op_drop()), "oif %u counter drop", p->link);
-	RULE(m, "forward", NULL, OPS(IIF(p->link), op_counter(), op_drop()), "iif %u counter drop", p->link);
+	RULE(m, "forward", NULL, OPS(IIF(p->link), op_goto("astray")), "iif %u goto astray", p->link);
+	add_astray(m);
 	add_guard(m, p, p->guard4, NFPROTO_IPV4);
 	add_guard(m, p, p->guard6, NFPROTO_IPV6);
 }

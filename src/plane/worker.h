@@ -11,11 +11,10 @@
  *   prerouting -101   inbound ports to actors; DNS of actors to the worker's resolver; the actors' other egress gets
  *                     an identity mapping, or the REDIRECT of a service mesh would take it
  *   output -101       the worker's own connections to its own address and an actor's port
- *   forward 0         only actornet0 to uplink, and inbound what was mapped here
+ *   forward 0         only actornet0 to uplink, and inbound what was mapped here; by another link it is refused
  *   input 0           to the worker itself an actor gets replies only; stray segments of mapped and masqueraded
  *                     ports are dropped
  *   postrouting 99    masquerade
- *   postrouting 110   what still has an outer source is dropped
  */
 #ifndef PLANE_WORKER_H
 #define PLANE_WORKER_H

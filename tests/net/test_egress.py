@@ -10,15 +10,19 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import case
 import lab
 import wire
+from netns import Namespace
 
 # One address of each block that "internet" leaves out, and the public ones beside the blocks' ends.
 PRIVATE = ("10.0.0.1", "10.255.255.254", "100.127.255.254", "172.16.0.1", "172.31.255.254", "192.168.0.1",
            "192.168.255.254", "198.18.0.1", "198.19.255.254", "fc00::1", "fdff:ffff::1", "64:ff9b::1",
-           "64:ff9b:1::1", "2001::1", "2001:0:ffff::1", "2002::1", "2002:ffff::1")
+           "64:ff9b:1::1", "2001::1", "2001:0:ffff::1", "2002::1", "2002:ffff::1", "fec0::1", "feff:ffff::1")
 PUBLIC = ("9.255.255.254", "11.0.0.1", "100.63.255.254", "100.128.0.1", "172.15.255.254", "172.32.0.1",
           "192.167.255.254", "192.169.0.1", "198.17.255.254", "198.20.0.1", "192.0.2.77", "198.51.100.77",
           "203.0.113.88", "223.255.255.254", "2001:1::1", "2001:db8:f::77", "2003::1", "2606:4700::1", "64:ff9a::1")
-FLOOR = ("169.254.0.1", "169.254.169.254", "169.254.255.254", "240.0.0.1", "255.255.255.254")
+METADATA = ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd00:ec2::253", "fd00:ec2::23",
+            "fd20:ce::254")
+BESIDE = ("100.100.100.201", "168.63.129.17", "192.0.0.193", "fd00:ec2::255", "fd20:ce::253")
+FLOOR = ("169.254.0.1", "169.254.169.254", "169.254.255.254", "240.0.0.1", "255.255.255.254") + METADATA
 
 
 class EgressTest(case.NetCase):
@@ -82,7 +86,28 @@ class EgressTest(case.NetCase):
         actor = self.activate("a")
         self.assertEqual(self.reached(actor, PRIVATE + PUBLIC + FLOOR), set(PUBLIC))
         everything = self.activate("b", "--egress", "all")
-        self.assertEqual(self.reached(everything, PRIVATE + PUBLIC + FLOOR), set(PRIVATE + PUBLIC))
+        self.assertEqual(self.reached(everything, PRIVATE + PUBLIC + FLOOR + BESIDE), set(PRIVATE + PUBLIC + BESIDE))
+
+    def test_metadata_services_answer_nobody_under_all(self):
+        actor = self.activate("a", "--egress", "all")
+        before = self.drops(actor)
+        for address in METADATA:
+            netmask = "128" if ":" in address else "32"
+            self.outside.ip(f"addr add {address}/{netmask} dev eth0" + (" nodad" if ":" in address else ""))
+            self.router.ip(f"route add {address} dev out0")
+            self.later(self.outside.ip, f"addr del {address}/{netmask} dev eth0")
+            self.later(self.router.ip, f"route del {address} dev out0")
+            self.serve(self.outside, "metadata", 80, addresses=(address,))
+            for protocol in ("tcp", "udp"):
+                self.assertAnswers(self.worker, address, 80, "metadata", protocol)
+                self.assertDenied(actor, address, 80, protocol)
+        self.assertGreaterEqual((self.drops(actor) - before)["floor"], 2 * len(METADATA))
+
+    def test_range_may_hold_a_metadata_address(self):
+        self.up("--slots", "1", "--range", "100.100.0.0/16")
+        actor = self.activate("a", "--egress", "all")
+        self.assertDenied(actor, "100.100.100.200", 80)
+        self.assertAnswers(actor, lab.PUBLIC, 80, lab.PUBLIC)
 
     def test_floor_holds_under_all(self):
         self.serve(self.worker, "worker", 80)
@@ -117,7 +142,8 @@ class EgressTest(case.NetCase):
             for protocol in ("tcp", "udp"):
                 self.assertDenied(actor, address, 80, protocol)
         counted = self.drops(actor) - before
-        self.assertGreaterEqual(counted["gateway"] + counted["floor"], 4)
+        self.assertGreaterEqual(counted["gateway"], 4)
+        self.assertEqual(counted["floor"], 0)
         self.assertAnswers(actor, lab.PUBLIC, 80, lab.PUBLIC)
 
     def test_address_that_the_worker_gets_later_is_its_own_too(self):
@@ -166,10 +192,48 @@ class EgressTest(case.NetCase):
             self.failure(actor, lab.METADATA, 80)
             self.failure(actor, case.INNER_GW, 80)
         counted = self.drops(actor) - before
-        self.assertEqual((counted["policy"], counted["floor"] + counted["gateway"]), (3, 6), counted)
+        self.assertEqual((counted["policy"], counted["floor"], counted["gateway"]), (3, 3, 3), counted)
         self.assertEqual(sum(self.drops(quiet)[reason] for reason in ("policy", "floor", "gateway")), 0)
         shown = self.show(actor)
         self.assertGreater(shown["tx_packets"], 0)
+
+    def test_new_policy_judges_flows_again_but_not_answers_to_inbound_ones(self):
+        actor = self.activate("a", "--egress", "all", "--port", "8001:80")
+        self.serve(actor, "a", 80)
+        gateway = Namespace(self.up().json["gateway_netns"])
+        self.later(gateway.close)
+        inward, outward, late = [], [], []
+        for family in self.families():
+            inward.append(self.session(self.client, family.worker, 8001)[0])
+            outward.append(self.session(actor, family.public, 80)[0])
+            server = self.outside.udp(family.public, 7000)
+            sock = actor.connect_udp(family.public, 7000)
+            sock.send(b"question")
+            late.append((server, server.recvfrom(100)[1], sock))
+        for sock in inward + outward:
+            self.exchange(sock, b"before")
+        link = actor.info["slot"]
+        gateway.nft(f"""delete element inet actornet judged {{ {link} . 1 }}
+            add element inet actornet judged {{ {link} . 2 }}
+            delete element inet actornet current {{ {link} }}
+            add element inet actornet current {{ {link} : 2 }}
+            delete element inet actornet egress {{ {link} }}
+            add element inet actornet egress {{ {link} : 0x202 }}""")  # none
+        for sock in inward:
+            self.exchange(sock, b"after")
+        for sock in outward:
+            sock.send(b"after")
+            self.assertRaises(ConnectionResetError, sock.recv, 100)
+        before = self.drops(actor)["policy"]
+        capture = self.outside.capture("eth0")
+        for server, peer, sock in late:
+            server.sendto(b"in time", peer)
+            self.assertEqual(sock.recv(100), b"in time")
+            sock.close()
+            server.sendto(b"too late", peer)
+        self.assertAnswers(self.client, self.worker.address, 8001, "a")
+        self.assertEqual([packet for packet in capture.drain() if packet.inner], [], "an error about a flow that is denied now")
+        self.assertEqual(self.drops(actor)["policy"] - before, 2)
 
     def test_inbound_denials_are_not_the_actors_egress(self):
         actor = self.activate("a", "--egress", "none", "--port", "8001:80")

@@ -109,6 +109,27 @@ class ForgeryTest(case.NetCase):
                                                 (wire.ROUTING, wire.routing_header(lab.SECOND6, kind))]),
                            reason="options")
 
+    def test_ipv6_options_are_dropped(self):
+        options = (wire.DSTOPTS, b"\0\x01\x04\0\0\0\0")
+        self.stays(udp6(I6, extensions=[options]), udp6(I6, extensions=[options, options]), reason="options")
+        self.stays(udp6(I6, extensions=[(51, b"\x04\0\0\0\0\0\x01" + b"\0" * 16)]), reason="protocol")  # authentication
+        self.stays(udp6(I6, extensions=[(wire.HOPOPTS, b"\0\x05\x02\0\0\x01\0")]))  # by the kernel, before any rule
+
+    def test_headers_behind_a_fragment_header_are_dropped(self):
+        options, piece = b"\0\x01\x04\0\0\0\0", wire.udp(BAD * 3, I6, P6, 1000, 2000)
+        atomic = (wire.FRAGMENT, struct.pack("!BHI", 0, 0, 5))
+        first, later = (wire.FRAGMENT, struct.pack("!BHI", 0, 1, 6)), (wire.FRAGMENT, struct.pack("!BHI", 0, 24, 6))
+        for fragment in (atomic, first, later):
+            self.stays(*(wire.ipv6(piece, I6, P6, wire.UDP, extensions=[fragment, header]) for header in (
+                (wire.DSTOPTS, options), (wire.HOPOPTS, options), (wire.ROUTING, wire.routing_header(lab.SECOND6, 2)), atomic)),
+                       reason="options")
+        self.stays(wire.ipv6(b"\x11\0\0\x01", I6, P6, wire.FRAGMENT), wire.ipv6(b"\x11\0", I6, P6, wire.FRAGMENT),
+                   wire.ipv6(b"", I6, P6, wire.FRAGMENT))  # cut within the header
+        self.stays(wire.ipv6(wire.sctp_init(1, 2), I6, P6, wire.SCTP, extensions=[atomic]), reason="protocol")
+        server = self.outside.udp(P6, 2000)
+        self.actor.frame(wire.ipv6(piece, I6, P6, wire.UDP, extensions=[atomic]))
+        self.assertEqual(server.recvfrom(100)[0], BAD * 3, "a fragment header alone passes")
+
     def test_other_protocols_are_dropped(self):
         inner = self.actor.udp_packet(BAD, P4, 1000, 2000)
         for number, payload in ((wire.SCTP, wire.sctp_init(1000, 2000)), (wire.GRE, wire.gre(inner)), (4, inner),
@@ -169,7 +190,9 @@ class ForgeryTest(case.NetCase):
         mine = self.actor.capture("eth0")
         self.stays(*frames, reason="neighbour")
         solicit = wire.icmp6(133, 0, b"\0" * 4, b"\x01\x01" + wire.mac_bytes(evil) + BAD, I6, "ff02::2")
-        self.stays(wire.ipv6(solicit, I6, "ff02::2", wire.ICMP6, hops=255))  # a kernel's own noise, too: not counted
+        counted = self.drops(self.actor)
+        self.stays(wire.ipv6(solicit, I6, "ff02::2", wire.ICMP6, hops=255))
+        self.assertEqual(self.drops(self.actor), counted, "a kernel's own noise, too: not counted")
         self.assertEqual([packet for packet in mine.drain() if packet.kind in (134, 135, 136, 137)], [])
         self.stays(wire.ipv4(wire.icmp(5, 1, wire.packed("169.254.17.3"), udp4(I4)[:28]), I4, GW4, wire.ICMP),
                    reason="protocol")
@@ -220,6 +243,40 @@ class ForgeryTest(case.NetCase):
             seen = at_server.until(lambda packet: packet.inner is not None)
             self.assertIsNotNone(seen, "an error about the actor's own flow does not get out")
             self.assertEqual((seen[-1].inner.target, seen[-1].inner.dport), (worker, ports[1]))
+            victim.send(b"still")
+            self.assertEqual(server.recvfrom(100)[0], b"still")
+
+    def test_icmp_error_in_fragments_is_dropped(self):
+        """Cut so that the first piece does not show what it is about, and in any other way; big echoes pass."""
+        for public, inner, outer, worker in ((P4, I4, self.other.outer, self.worker.address),
+                                             (P6, I6, self.other.outer6, self.worker.address6)):
+            server = self.outside.udp(public, 7000)
+            victim, mine = (actor.connect_udp(public, 7000, source=(inner, 6000 + number))
+                            for number, actor in enumerate((self.other, self.actor)))
+            ports = []
+            for sock in (victim, mine):
+                sock.send(b"hello")
+                ports.append(server.recvfrom(100)[1][1])
+            at_server = self.outside.capture("eth0")
+            number = wire.ICMP if public == P4 else wire.ICMP6
+            for target, port in ((outer, 6000), (worker, ports[0]), (inner, 6001)):
+                about = wire.ip(wire.udp(b"reply" * 30, public, target, 7000, port), public, target, wire.UDP)
+                whole = self.error_about(about[:140])
+                body = whole[20 if public == P4 else 40:]
+                for size in filter(lambda size, body=body: size < len(body), (8, 16, 24, 32, 48, 64)):
+                    with self.subTest(target=target, size=size):
+                        before = self.drops(self.actor)
+                        pieces = wire.fragments(body, inner, public, number, ident=size + len(target), size=size)
+                        self.stays(*pieces)
+                        self.stays(*reversed(pieces))
+                        self.assertEqual((self.drops(self.actor) - before)["protocol"], 2)
+            self.assertEqual([packet for packet in at_server.drain() if packet.inner], [])
+            self.actor.frame(whole)
+            self.assertIsNotNone(at_server.until(lambda packet: packet.inner is not None), "whole it passes")
+            echo = wire.echo(inner, public, 77, 1, BAD * 3)
+            self.actor.frame(*wire.fragments(echo, inner, public, number, ident=999, size=8))
+            self.assertIsNotNone(at_server.until(lambda packet: packet.kind in (8, 128)), "an echo in small pieces passes")
+            self.assertPings(self.actor, public, BAD * 900)
             victim.send(b"still")
             self.assertEqual(server.recvfrom(100)[0], b"still")
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One actor at full flood: its neighbour does not notice, and no segment resets what is alive."""
 
+import json
 import os
 import sys
 import time
@@ -10,6 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import case
 import lab
 import wire
+from netns import Namespace
 
 FLOWS = 1000  # of one actor at once, in each direction
 RATE, BURST = 500, 1000  # new flows of one actor
@@ -112,13 +114,114 @@ class LimitsTest(case.NetCase):
             self.assertEqual(self.drops(self.two)["fragments"], 0)
 
 
+class FullSetsTest(case.NetCase):
+    """Limits are kept in sets with an element an actor. One that is full means no flow, and not one without a limit."""
+
+    SIZE = 65535
+
+    def fill(self, name, more=""):
+        """Use up all of a set's room; more: what its elements have besides a link."""
+        gateway = Namespace(self.up().json["gateway_netns"])
+        self.later(gateway.close)
+        gateway.nft(f"flush set inet actornet {name}")
+        numbers = range(1 << 20, (1 << 20) + self.SIZE)
+        gateway.nft(f"add element inet actornet {name} {{ {', '.join(f'{number}{more}' for number in numbers)} }}")
+        return gateway
+
+    def flows_are_denied(self, reason, name):
+        """A set for what an actor begins."""
+        self.serve_outside(80)
+        actor = self.activate("a")
+        for family in self.families():
+            self.assertAnswers(actor, family.public, 80, family.public)
+        gateway = self.fill(name)
+        before = self.drops(actor)
+        for family in self.families():
+            for protocol in ("tcp", "udp"):
+                self.assertDenied(actor, family.public, 80, protocol)
+        self.assertGreaterEqual((self.drops(actor) - before)[reason], 4)
+        gateway.nft(f"flush set inet actornet {name}")
+        for family in self.families():
+            self.assertAnswers(actor, family.public, 80, family.public)
+
+    def test_full_set_of_rates_denies_new_flows(self):
+        self.flows_are_denied("rate", "rates")
+
+    def test_full_set_of_flows_denies_new_flows(self):
+        self.flows_are_denied("flows", "flows")
+
+    def test_full_set_of_inbound_flows_denies_new_ones(self):
+        actor = self.activate("a", "--port", "8001:80")
+        self.serve(actor, "a", 80)
+        gateway = self.fill("inflows")
+        for family in self.families():
+            self.assertDenied(self.client, family.worker, 8001)
+        self.assertGreaterEqual(self.drops(actor)["inflows"], 2)
+        gateway.nft("flush set inet actornet inflows")
+        for family in self.families():
+            self.assertAnswers(self.client, family.worker, 8001, "a")
+
+    def test_full_set_of_fragments_denies_fragments(self):
+        self.serve_outside(80)
+        actor = self.activate("a")
+        gateway = self.fill("frags")
+        for family in self.families():
+            self.assertIsNone(self.ping(actor, family.public, b"p" * 4000, timeout=0.2))
+            self.assertAnswers(actor, family.public, 80, family.public)
+        self.assertGreaterEqual(self.drops(actor)["fragments"], 6)
+        gateway.nft("flush set inet actornet frags")
+        for family in self.families():
+            self.assertPings(actor, family.public, b"p" * 4000)
+
+    def test_full_set_of_denials_counts_no_more_and_denies(self):
+        self.serve_outside(80)
+        actor = self.activate("a", "--egress", "none")
+        gateway = self.fill("denied", " . 1")
+        for family in self.families():
+            for protocol in ("tcp", "udp"):
+                self.assertDenied(actor, family.public, 80, protocol)
+        self.assertEqual(self.drops(actor)["policy"], 0)
+        gateway.nft("flush set inet actornet denied")
+        self.assertDenied(actor, lab.PUBLIC, 80)
+        self.assertGreater(self.drops(actor)["policy"], 0)
+
+    def test_released_actor_leaves_nothing_in_the_sets_of_limits(self):
+        """Nor adds anything later, or the room would be used up in the end."""
+        self.serve_outside(80)
+        actor = self.activate("a", "--port", "8001:80")
+        self.serve(actor, "a", 80)
+        gateway = Namespace(self.up().json["gateway_netns"])
+        self.later(gateway.close)
+        for family in self.families():
+            self.assertAnswers(actor, family.public, 80, family.public)
+            self.assertAnswers(self.client, family.worker, 8001, "a")
+            self.assertPings(actor, family.public, b"p" * 4000)
+        sets = ("frags", "flows", "inflows", "rates")
+        self.assertEqual([self.elements(gateway, name) for name in sets], [1, 1, 1, 1])
+        self.release(actor)
+        for family in self.families():
+            for pieces in (wire.fragments(bytes(4000), family.inner, family.public, wire.UDP, ident=1),
+                           [actor.udp_packet(b"late", family.public, 1, 2)]):
+                actor.frame(*pieces)
+        self.assertEqual([self.elements(gateway, name) for name in sets], [0, 0, 0, 0])
+
+    @staticmethod
+    def elements(gateway, name):
+        """How many elements a set has."""
+        for item in json.loads(gateway.run("nft", "-j", "list", "set", "inet", "actornet", name))["nftables"]:
+            if "set" in item:
+                return len(item["set"].get("elem", ()))
+        return None
+
+
 class SegmentsTest(case.NetCase):
     """Segments that conntrack can't place."""
 
     def setUp(self):
         super().setUp()
         self.serve_outside(80)
-        self.actor = self.activate("a", "--port", "8001:80")
+        self.actor = self.activate("a", "--port", "8001:80", "--port", f"{self.worker.address}:8003:80",
+                                   "--port", f"[{self.worker.address6}]:8003:80")
         self.serve(self.actor, "a", 80)
 
     def live(self, netns, address, port):
@@ -156,12 +259,14 @@ class SegmentsTest(case.NetCase):
 
     def test_strays_to_a_mapped_port_do_not_reset_the_live_flow(self):
         for family in self.families():
-            sock, last = self.live(self.client, family.worker, 8001)
-            capture = self.on_wire()
-            self.client.send_ip(*self.strays(last, family.client))
-            self.exchange(sock, b"alive")
-            resets = [packet for packet in self.barrier(capture) if packet.flags and packet.flags & wire.RST]
-            self.assertEqual(resets, [])
+            for port in (8001, 8003):  # of any address, of one address
+                with self.subTest(family=family.name, port=port):
+                    sock, last = self.live(self.client, family.worker, port)
+                    capture = self.on_wire()
+                    self.client.send_ip(*self.strays(last, family.client))
+                    self.exchange(sock, b"alive")
+                    resets = [packet for packet in self.barrier(capture) if packet.flags and packet.flags & wire.RST]
+                    self.assertEqual(resets, [])
             self.failure(self.client, family.worker, 8002)
             resets = [packet for packet in self.barrier(capture) if packet.flags and packet.flags & wire.RST]
             self.assertTrue(resets, "the worker's stack resets what nobody listens to")
@@ -177,6 +282,21 @@ class SegmentsTest(case.NetCase):
             self.exchange(sock, b"alive")
             resets = [packet for packet in self.barrier(capture) if packet.flags and packet.flags & wire.RST]
             self.assertEqual(resets, [])
+
+    def test_segment_that_the_worker_cannot_place_is_neither_sent_on_nor_reset(self):
+        loose = "netfilter/nf_conntrack_tcp_loose"  # does a segment from the middle begin a flow?
+        self.later(self.worker.sysctl, loose, self.worker.sysctl(loose))
+        self.worker.sysctl(loose, 0)
+        for family in self.families():
+            sock, last = self.live(self.actor, family.public, 80)
+            capture = self.on_wire()
+            self.worker.run("conntrack", "-D", "-f", family.name, "-p", "tcp", "--orig-port-src", str(last.sport))
+            sock.settimeout(0.3)
+            sock.send(b"unknown")
+            self.assertRaises(TimeoutError, sock.recv, 100)
+            self.assertEqual([packet for packet in self.barrier(capture) if packet.payload == b"unknown"], [])
+            other, _ = self.session(self.actor, family.public, 80)
+            self.exchange(other, b"known")
 
     def test_strays_to_the_workers_own_flows_are_the_workers(self):
         for family in self.families():

@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import case
 import lab
 import wire
+from netns import Namespace
 
 
 class NeighboursTest(case.NetCase):
@@ -28,6 +29,44 @@ class NeighboursTest(case.NetCase):
         for key in ("netns", "slot", "outer", "outer6", "generation"):
             self.assertNotEqual(self.one.info[key], self.two.info[key])
         self.assertEqual((self.one.address, self.one.address6, self.one.mac), (case.INNER, case.INNER6, case.MAC_ACTOR))
+
+    def test_resolver_that_is_an_actors_address_opens_no_neighbour(self):
+        gateway = Namespace(self.up().json["gateway_netns"])
+        self.later(gateway.close)
+        self.serve(self.two, "b", 53)
+        self.serve_outside(53)
+        for family, outer in zip(self.families(), (self.two.outer, self.two.outer6)):
+            name = "resolver4" if family.name == "ipv4" else "resolver6"
+            gateway.nft(f"add element inet actornet {name} {{ {outer} . tcp . 53, {outer} . udp . 53,"
+                        f" {family.private} . tcp . 53, {family.private} . udp . 53 }}")
+            before = self.drops(self.one)
+            for protocol in ("tcp", "udp"):
+                self.assertDenied(self.one, outer, 53, protocol)
+                self.assertAnswers(self.worker, outer, 53, "b", protocol)
+                self.assertAnswers(self.one, family.private, 53, family.private, protocol)
+            self.assertGreaterEqual((self.drops(self.one) - before)["floor"], 2)
+
+    def test_what_is_for_no_actor_gets_to_none(self):
+        """Between a release and the end of its flows an answer finds a way, but no address: it must not arrive."""
+        gateway = Namespace(self.up().json["gateway_netns"])
+        self.later(gateway.close)
+        for family, outer in zip(self.families(), (self.one.outer, self.one.outer6)):
+            server = self.outside.udp(family.public, 7000)
+            sock = self.one.connect_udp(family.public, 7000)
+            capture = self.one.capture("eth0")
+            sock.send(b"question")
+            _, peer = server.recvfrom(100)
+            server.sendto(b"answer", peer)
+            self.assertEqual(sock.recv(100), b"answer")
+            known = "known4" if family.name == "ipv4" else "known6"
+            gateway.nft(f"delete element inet actornet {known} {{ {outer} }}")
+            server.sendto(b"late", peer)
+            self.serve(self.outside, "out", 7001, addresses=(family.public,))
+            self.assertAnswers(self.two, family.public, 7001, "out", "udp")
+            self.assertEqual([packet for packet in capture.drain() if packet.payload == b"late"], [])
+            gateway.nft(f"add element inet actornet {known} {{ {outer} }}")
+            server.sendto(b"again", peer)
+            self.assertEqual(sock.recv(100), b"again")
 
     def test_equal_source_ports_out(self):
         self.serve_outside(80)

@@ -74,6 +74,59 @@ class UplinkTest(EverythingCase):
         self.up("--uplink", "ens5", "--slots", "1", worker=worker)
 
 
+class OtherLinkTest(case.NetCase):
+    """A worker with a second link: actors' flows go by the uplink, or are refused at once."""
+
+    def setUp(self):
+        super().setUp()
+        self.serve_outside(80)
+        self.worker.ip("link add two type veth peer name two1\nlink set two up\nlink set two1 up\n"
+                       "addr add 203.0.114.1/24 dev two\naddr add 2001:db8:2::1/64 dev two nodad\n"
+                       "neigh add 203.0.114.9 lladdr 02:00:00:00:00:09 dev two nud permanent\n"
+                       "neigh add 2001:db8:2::9 lladdr 02:00:00:00:00:09 dev two nud permanent")
+        self.later(self.worker.ip, "link del two")
+        self.actor = self.activate("a", "--egress", "all")
+
+    def refused(self, address, *arguments, **more):
+        """Refused at once, and nothing of it leaves by the second link."""
+        if arguments:
+            return super().refused(address, *arguments, **more)
+        capture = self.worker.capture("two1")
+        for protocol in ("tcp", "udp"):
+            self.assertDenied(self.actor, address, 80, protocol)
+        error = self.ping(self.actor, address)
+        self.assertEqual((error.kind, error.code), (1, 1) if ":" in address else (3, 13), repr(error))
+        with self.worker.udp(family=case.family_of(address)) as sock:
+            sock.sendto(b"the worker's own", (address, 9))
+        seen = capture.until(lambda packet: packet.payload == b"the worker's own")
+        self.assertEqual([packet for packet in seen[:-1] if packet.protocol in (wire.TCP, wire.UDP, wire.ICMP)], [])
+        return None
+
+    def test_what_goes_by_another_link_is_refused_at_once(self):
+        for address in ("203.0.114.9", "2001:db8:2::9"):
+            self.refused(address)
+        for family in self.families():
+            self.assertAnswers(self.actor, family.public, 80, family.public)
+
+    def test_default_route_of_one_family_by_another_link_is_refused_at_once(self):
+        self.worker.ip("route replace default via 2001:db8:2::9 dev two")
+        self.later(self.worker.ip, f"route replace default via fd98:1::1 dev {self.worker.uplink}")
+        self.refused(lab.PUBLIC6)
+        self.assertAnswers(self.actor, lab.PUBLIC, 80, lab.PUBLIC)
+
+    def test_flow_whose_route_changes_to_another_link_ends_at_once(self):
+        for family, by in zip(self.families(), ("203.0.114.9", "2001:db8:2::9")):
+            sock, _ = self.session(self.actor, family.public, 80)
+            self.exchange(sock, b"by the uplink")
+            capture = self.worker.capture("two1")
+            self.worker.ip(f"route add {family.public} via {by} dev two")
+            sock.send(b"by another")
+            self.assertRaises(ConnectionResetError, sock.recv, 100)
+            self.worker.ip(f"route del {family.public} via {by} dev two")
+            self.assertEqual([packet for packet in capture.drain() if packet.payload == b"by another"], [])
+            self.assertAnswers(self.actor, family.public, 80, family.public)
+
+
 class MeshTest(case.NetCase):
     """A service mesh's rules in the worker: what enters and leaves is redirected to its proxy."""
 

@@ -21,8 +21,42 @@
 #define IPV4		       op_meta(NFT_META_NFPROTO, 1), op_cmp_u8(NFT_CMP_EQ, 1, NFPROTO_IPV4)
 #define IPV6		       op_meta(NFT_META_NFPROTO, 1), op_cmp_u8(NFT_CMP_EQ, 1, NFPROTO_IPV6)
 #define L4PROTO(p)	       op_meta(NFT_META_L4PROTO, 1), op_cmp_u8(NFT_CMP_EQ, 1, p)
-#define CT_STATE(bits)	       op_ct(NFT_CT_STATE, 1), op_bitwise_u32(1, bits, 0), op_cmp_u32(NFT_CMP_NEQ, 1, 0)
+#define CT_STATE(bits)	       op_ct(NFT_CT_STATE, 1), bitwise_u32(1, bits, 0), op_cmp_u32(NFT_CMP_NEQ, 1, 0)
 #define ESTABLISHED_OR_RELATED (NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED))
+
+static struct nf_op bitwise_u32(uint32_t reg, uint32_t mask, uint32_t flip)
+{
+	return op_bitwise(reg, &mask, &flip, sizeof(mask));
+}
+
+static struct nf_op bitwise_u16(uint32_t reg, uint16_t mask, uint16_t flip)
+{
+	const uint16_t mask_be = htons(mask), flip_be = htons(flip);
+
+	return op_bitwise(reg, &mask_be, &flip_be, sizeof(mask_be));
+}
+
+static struct nf_op cmp_u16(uint32_t op, uint32_t reg, uint16_t value)
+{
+	const uint16_t value_be = htons(value);
+
+	return op_cmp(op, reg, &value_be, sizeof(value_be));
+}
+
+static struct nf_op immediate_u16(uint32_t reg, uint16_t value)
+{
+	const uint16_t value_be = htons(value);
+
+	return op_immediate(reg, &value_be, sizeof(value_be));
+}
+
+static void key_name(struct nf_elem *e, const char *device)
+{
+	char name[16] = ""; /* IFNAMSIZ */
+
+	memcpy(name, device, strlen(device));
+	elem_key(e, name, sizeof(name));
+}
 
 static struct addr parse(const char *text)
 {
@@ -88,23 +122,23 @@ static void add_named_fills(struct nf_model *m)
 	struct nf_elem e;
 
 	e = (struct nf_elem){ .comment = "an1" };
-	elem_key_name(&e, "an1");
+	key_name(&e, "an1");
 	elem_value_addr(&e, &outer4);
 	model_fill(m, "outer4", &e);
 	e = (struct nf_elem){ 0 };
-	elem_key_name(&e, "an1");
+	key_name(&e, "an1");
 	elem_value_addr(&e, &outer6);
 	model_fill(m, "outer6", &e);
 	e = (struct nf_elem){ 0 };
-	elem_key_name(&e, "an1");
+	key_name(&e, "an1");
 	elem_goto(&e, "egress_all");
 	model_fill(m, "egress", &e);
 	e = (struct nf_elem){ 0 };
-	elem_key_name(&e, "an1");
+	key_name(&e, "an1");
 	elem_value_u32(&e, 0x01020304);
 	model_fill(m, "current", &e);
 	e = (struct nf_elem){ .comment = "seven" };
-	elem_key_name(&e, "an1");
+	key_name(&e, "an1");
 	elem_key_u32(&e, 7);
 	model_fill(m, "judged", &e);
 	e = (struct nf_elem){ 0 };
@@ -208,10 +242,9 @@ static void add_from_actor(struct nf_model *m)
 	     op_meta(NFT_META_L4PROTO, 1), op_lookup(1, "protos", NFT_LOOKUP_F_INV), op_counter(), op_drop());
 	RULE(m, "from_actor", "fragments",
 	     "ip frag-off & 0x3fff != 0 "
-	     "add @frags { iifname limit rate over 1000/second burst 500 packets } counter drop",
-	     IPV4, op_payload(NETWORK, 6, 2, 1), op_bitwise_u16_be(1, 0x3fff, 0),
-	     op_cmp_u16_be(NFT_CMP_NEQ, 1, 0), op_meta(NFT_META_IIFNAME, 1),
-	     op_dynset_limit(1, "frags", 1000, 500), op_counter(), op_drop());
+	     "add @frags { iifname limit rate 1000/second burst 500 packets } counter drop",
+	     IPV4, op_payload(NETWORK, 6, 2, 1), bitwise_u16(1, 0x3fff, 0), cmp_u16(NFT_CMP_NEQ, 1, 0),
+	     op_meta(NFT_META_IIFNAME, 1), op_dynset_limit(1, "frags", 1000, 500), op_counter(), op_drop());
 	RULE(m, "from_actor", NULL, "ip saddr 169.254.17.2 ip saddr set iifname map @outer4 meta mark set 1",
 	     IPV4, op_payload(NETWORK, 12, 4, 1), op_cmp_addr(NFT_CMP_EQ, 1, &inner4),
 	     op_meta(NFT_META_IIFNAME, 1), op_lookup_map(1, "outer4", 1),
@@ -224,8 +257,8 @@ static void add_from_actor(struct nf_model *m)
 	     op_payload_set(NETWORK, 8, 16, 1, NFT_PAYLOAD_CSUM_NONE, 0, NFT_PAYLOAD_L4CSUM_PSEUDOHDR),
 	     op_immediate_u32(1, 1), op_meta_set(NFT_META_MARK, 1));
 	RULE(m, "from_actor", NULL, "meta mark 1 frag frag-off != 0 return", IPV6, op_meta(NFT_META_MARK, 1),
-	     op_cmp_u32(NFT_CMP_EQ, 1, 1), op_exthdr(IPPROTO_FRAGMENT, 2, 2, 0, 1),
-	     op_bitwise_u16_be(1, 0xfff8, 0), op_cmp_u16_be(NFT_CMP_NEQ, 1, 0), op_return());
+	     op_cmp_u32(NFT_CMP_EQ, 1, 1), op_exthdr(IPPROTO_FRAGMENT, 2, 2, 0, 1), bitwise_u16(1, 0xfff8, 0),
+	     cmp_u16(NFT_CMP_NEQ, 1, 0), op_return());
 	RULE(m, "from_actor", "forged error", "icmp type @icmp4 @th,192,32 != 0xa9fe1102 counter drop", IPV4,
 	     L4PROTO(IPPROTO_ICMP), op_payload(TRANSPORT, 0, 1, 1), op_lookup(1, "icmp4", 0),
 	     op_payload(TRANSPORT, 24, 4, 1), op_cmp_addr(NFT_CMP_NEQ, 1, &inner4), op_counter(), op_drop());
@@ -233,7 +266,7 @@ static void add_from_actor(struct nf_model *m)
 	     op_payload(TRANSPORT, 0, 1, 1), op_cmp_u8(NFT_CMP_GTE, 1, 1), op_cmp_u8(NFT_CMP_LTE, 1, 4),
 	     op_jump("to_icmp"));
 	RULE(m, "from_actor", NULL, "meta mark & 0x000000ff == 0x00000001 return", op_meta(NFT_META_MARK, 1),
-	     op_bitwise_u32(1, 0xff, 0), op_cmp_u32(NFT_CMP_EQ, 1, 1), op_return());
+	     bitwise_u32(1, 0xff, 0), op_cmp_u32(NFT_CMP_EQ, 1, 1), op_return());
 }
 
 /* Writes into an embedded header: nft has no words for their checksum. */
@@ -261,11 +294,8 @@ static void add_forward(struct nf_model *m)
 	RULE(m, "forward", NULL, "ct state established,related ct direction reply accept",
 	     CT_STATE(ESTABLISHED_OR_RELATED), op_ct(NFT_CT_DIRECTION, 1),
 	     op_cmp_u8(NFT_CMP_EQ, 1, IP_CT_DIR_REPLY), op_accept());
-	RULE(m, "forward", NULL, "ct original packets 1 accept",
-	     op_ct_dir(NFT_CT_PKTS, IP_CT_DIR_ORIGINAL, 1), op_cmp(NFT_CMP_EQ, 1, &(uint64_t){ 1 }, 8),
-	     op_accept());
 	RULE(m, "forward", "inflows",
-	     "iifname \"up0\" ct state new add @flows { oifname ct count over 1000 } "
+	     "iifname \"up0\" ct state new add @flows { oifname ct count 1000 } "
 	     "counter reject with icmpx admin-prohibited",
 	     op_meta(NFT_META_IIFNAME, 1), op_cmp_name(NFT_CMP_EQ, 1, "up0"),
 	     CT_STATE(NF_CT_STATE_BIT(IP_CT_NEW)), op_meta(NFT_META_OIFNAME, 1),
@@ -296,8 +326,8 @@ static void add_nat(struct nf_model *m)
 	struct addr resolver = parse("10.98.0.2");
 
 	RULE(m, "dns", NULL, "udp dport 53 dnat ip to 10.98.0.2", L4PROTO(IPPROTO_UDP),
-	     op_payload(TRANSPORT, 2, 2, 1), op_cmp_u16_be(NFT_CMP_EQ, 1, 53),
-	     op_immediate(1, resolver.bytes, 4), op_dnat(NFPROTO_IPV4, 1, 0));
+	     op_payload(TRANSPORT, 2, 2, 1), cmp_u16(NFT_CMP_EQ, 1, 53), op_immediate(1, resolver.bytes, 4),
+	     op_dnat(NFPROTO_IPV4, 1, 0));
 	RULE(m, "dns", NULL, "fib daddr type != local accept", op_fib_type(NFTA_FIB_F_DADDR, 1),
 	     op_cmp_u32(NFT_CMP_NEQ, 1, RTN_LOCAL), op_accept());
 	RULE(m, "dns", NULL, "dnat ip to tcp dport map @tcp4", L4PROTO(IPPROTO_TCP),
@@ -309,7 +339,7 @@ static void add_nat(struct nf_model *m)
 	     op_payload(NETWORK, 16, 1, 1), op_cmp_u8(NFT_CMP_NEQ, 1, 127), L4PROTO(IPPROTO_TCP),
 	     op_payload(TRANSPORT, 2, 2, 1), op_lookup_map(1, "tcp4", 1), op_dnat(NFPROTO_IPV4, 1, 9));
 	RULE(m, "masq", NULL, "meta l4proto tcp masquerade to :20000-29999 fully-random",
-	     L4PROTO(IPPROTO_TCP), op_immediate_u16_be(1, 20000), op_immediate_u16_be(2, 29999),
+	     L4PROTO(IPPROTO_TCP), immediate_u16(1, 20000), immediate_u16(2, 29999),
 	     op_masq(1, 2, NF_NAT_RANGE_PROTO_SPECIFIED | NF_NAT_RANGE_PROTO_RANDOM_FULLY));
 	RULE(m, "masq", NULL, "fib saddr type local masquerade", op_fib_type(NFTA_FIB_F_SADDR, 1),
 	     op_cmp_u32(NFT_CMP_EQ, 1, RTN_LOCAL), op_masq(0, 0, 0));

@@ -49,6 +49,40 @@ static void gateway_is_what_nft_makes_of_its_text(void **state)
 	same_as_nft(&m);
 }
 
+/* An interval set takes no overlaps, and a worker's own ranges may hold what the floor has anyway, or lie in it. */
+static void floor_has_each_block_once(void **state)
+{
+	static const struct {
+		const char *range, *range6, *inner, *inner6;
+		size_t four, six;
+	} cases[] = {
+		{ "100.65.0.0/16", "fd12:3456:789a:1::/64", LAYOUT_INNER, LAYOUT_INNER6, 8, 10 },
+		{ "100.100.0.0/16", "fd00:ec2::/64", LAYOUT_INNER, LAYOUT_INNER6, 7, 7 },
+		{ "100.64.0.0/10", "fd12::/64", "10.200.0.2/30", "fd12::2/126", 8, 9 },
+		{ "169.254.0.0/16", "fe80::/64", LAYOUT_INNER, "fe80::2/126", 7, 8 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct plane p = sample();
+		struct nf_model m;
+		size_t four = 0, six = 0;
+
+		assert_int_equal(addr_parse(cases[i].range, &p.range), 0);
+		assert_int_equal(addr_parse(cases[i].range6, &p.range6), 0);
+		assert_int_equal(addr_parse(cases[i].inner, &p.inner), 0);
+		assert_int_equal(addr_parse(cases[i].inner6, &p.inner6), 0);
+		gateway_model(&m, &p);
+		for (size_t k = 0; k < m.n_fills; k++) {
+			four += strcmp(m.fills[k].set, "floor4") == 0;
+			six += strcmp(m.fills[k].set, "floor6") == 0;
+		}
+		assert_int_equal(four, cases[i].four);
+		assert_int_equal(six, cases[i].six);
+		same_as_nft(&m);
+	}
+}
+
 static void worker_is_what_nft_makes_of_its_text(void **state)
 {
 	const struct plane p = sample();
@@ -80,6 +114,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gateway_is_what_nft_makes_of_its_text),
+		cmocka_unit_test(floor_has_each_block_once),
 		cmocka_unit_test(worker_is_what_nft_makes_of_its_text),
 		cmocka_unit_test(special_prefixes_are_prefixes),
 	};
