@@ -60,7 +60,7 @@ static int64_t packet_noports(int ns, struct an_error *err)
 	if (previous < 0)
 		return previous;
 	r = text_read_file(AT_FDCWD, "/proc/thread-self/net/snmp", buf, sizeof(buf));
-	netns_leave(previous);
+	r = netns_leave(previous, r, err);
 	line = r < 0 ? NULL : strstr(buf, "\nUdp: ");
 	line = line ? strstr(line + 1, "\nUdp: ") : NULL;
 	if (!line || sscanf(line, "\nUdp: %llu %llu", &in, &noports) != 2)

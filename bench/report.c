@@ -187,11 +187,15 @@ static int report_save(const struct report *r, const char *path, struct an_error
 
 int report_end(const struct report *r, const struct bench_spec *spec, struct an_error *err)
 {
-	if (spec->json) {
+	int saved = spec->output ? report_save(r, spec->output, err) : 0;
+
+	errno = 0;
+	if (spec->json)
 		report_json(r, stdout, JSON_COMPACT);
-		fflush(stdout);
-	} else {
+	else
 		report_print(r);
-	}
-	return spec->output ? report_save(r, spec->output, err) : 0;
+	if (saved == 0 && (fflush(stdout) || ferror(stdout)))
+		return error_errno(err, AN_FAILED, errno ? errno : EIO, "standard output",
+				   "the results can't be written");
+	return saved;
 }

@@ -152,7 +152,7 @@ static int seed_forward(struct seed *s, struct an_error *err)
 	if (previous < 0)
 		return previous;
 	r = sysctl_set("ipv4/ip_forward", "1", err);
-	netns_leave(previous);
+	r = netns_leave(previous, r, err);
 	return r < 0 ? r : 0;
 }
 

@@ -51,27 +51,42 @@ _actornet_value() {
 	esac
 }
 
+# Is the word an option with a value behind it?
+_actornet_takes_value() {
+	[[ $1 == --* && $1 != *=* ]] && _actornet_value "$1" ''
+}
+
 _actornet() {
 	local commands="up activate release list show exec port run checkpoint restore kill bench down help version"
 	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 	local command='' worker='' i word words=()
 
-	COMPREPLY=()
+	# The shell takes "--name=value" for three words.
+	if [[ $cur == = ]]; then
+		cur=''
+	elif [[ $previous == = ]]; then
+		previous=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		--worker) worker=${COMP_WORDS[++i]} ;;
 		--) # the rest is another program's line
 			compopt -o default
 			return
 			;;
-		-*) ;;
+		-*)
+			_actornet_takes_value "$word" || continue
+			[[ ${COMP_WORDS[i + 1]} != = ]] || ((i++))
+			((i++))
+			[[ $word != --worker ]] || worker=${COMP_WORDS[i]}
+			;;
 		*)
 			words+=("$word")
 			;;
 		esac
 	done
 	command=${words[0]:-}
+	COMPREPLY=()
 
 	_actornet_value "$previous" "$cur" && return
 	if [[ $cur == -* ]]; then

@@ -71,8 +71,8 @@ int an_actor_name_check(const char *name, struct an_error *err);
 
 /**
  * struct an_actor_spec - what an actor's network is to be
- * @size:    sizeof(struct an_actor_spec)
- * @name:    see an_actor_name_check()
+ * @size:    sizeof(struct an_actor_spec), see worker.h
+ * @name:    see an_actor_name_check(); must be there
  * @ports:   @n_ports inbound ports
  * @egress:  base egress set
  * @flags:   AN_ACTOR_*
@@ -86,11 +86,11 @@ struct an_actor_spec {
 	uint32_t flags;
 };
 
-/* Why a packet of an actor was refused; index of struct an_actor_info.denied. */
+/* Why a packet of an actor was refused; index of struct an_actor_info.denied, which has room for more to come. */
 enum an_reason {
 	AN_REASON_SPOOF,     /* source is not the actor's */
 	AN_REASON_NEIGHBOUR, /* neighbour discovery, router advertisement, redirect */
-	AN_REASON_OPTIONS,   /* IPv4 options, routing header */
+	AN_REASON_OPTIONS,   /* IPv4 options, IPv6 headers before the transport */
 	AN_REASON_PROTOCOL,  /* neither TCP nor UDP nor an ICMP type that is let through */
 	AN_REASON_FRAGMENTS, /* fragments above the rate */
 	AN_REASON_FORGED,    /* ICMP error about a flow that is not the actor's */
@@ -104,6 +104,8 @@ enum an_reason {
 	AN_REASON_INFLOWS,   /* inbound: too many flows at once */
 	AN_REASON_COUNT,
 };
+
+#define AN_REASON_ROOM 32
 
 /** an_reason_name() - one word for it, as in the JSON output. */
 const char *an_reason_name(enum an_reason reason);
@@ -159,7 +161,7 @@ struct an_actor_info {
 	uint32_t flags;
 	int64_t since;
 	uint64_t tx_packets, tx_bytes, rx_packets, rx_bytes;
-	uint64_t denied[AN_REASON_COUNT];
+	uint64_t denied[AN_REASON_ROOM];
 	uint64_t elapsed_us;
 };
 

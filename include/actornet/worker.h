@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The worker: the network namespace whose uplink the actors share. */
+/*
+ * The worker: the network namespace whose uplink the actors share.
+ *
+ * Structs that begin with a size may grow at their end. Who hands one over sets size to what sizeof says at his place:
+ * an older library does not write beyond that, and a newer one takes what is missing for zero, or the default. Only a
+ * spec that asks for what the library does not know of is refused (E2BIG). Actors that an_actor_list() shows have the
+ * library's size.
+ */
 #ifndef ACTORNET_WORKER_H
 #define ACTORNET_WORKER_H
 
@@ -38,8 +45,10 @@ struct an_worker;
  * @nat_port_max: last one; 0: 29999
  * @flags:        AN_UP_*
  *
- * Where @slots, @max, @inner and so on are not given (0 or NULL) and the worker is prepared already, its
- * present values stay; AN_KEEP says so for @slots and @max.
+ * Not to be called under `ip netns exec`: what it names under /run/netns would be gone with that command (EINVAL).
+ *
+ * The first two must be there. Where @slots, @max, @inner and so on are not given (0 or NULL) and the worker is
+ * prepared already, its present values stay; AN_KEEP says so for @slots and @max.
  */
 struct an_worker_spec {
 	size_t size;
@@ -68,7 +77,7 @@ struct an_worker_spec {
  * @uplink:        its uplink
  * @uplink_addresses: the uplink's global addresses, text with prefix, separated by blanks
  * @gateway_netns: path of the gateway namespace
- * @inner, @inner6, @range, @range6: as in the spec, in full
+ * @inner, @inner6, @range, @range6: as in the spec, in full; @range6 empty in a dry run where it will be random
  * @mtu:           bytes, on every link of ours
  * @ipv6:          1 where actors have IPv6, else 0
  * @slots:         slots there are, idle and active
@@ -106,7 +115,7 @@ struct an_worker_info {
  * @ret_info:   what there is now; may be NULL
  * @err:        what went wrong
  *
- * Needs CAP_NET_ADMIN over the worker's namespace and CAP_SYS_ADMIN. Makes one link, one nftables table, one
+ * Needs CAP_NET_ADMIN over the worker's namespace and CAP_SYS_ADMIN. Makes one link, two nftables tables, one
  * routing rule and one route a family in the worker, the gateway namespace, and @spec->slots idle slots. On
  * failure the worker is as it was.
  *
@@ -141,7 +150,8 @@ int an_worker_info(struct an_worker *worker, struct an_worker_info *ret_info, st
  * Works on half-prepared and damaged workers too. A worker without actornet is no error: @ret_removed is 0.
  * Other handles of this worker get errors from then on.
  *
- * Return: 1 if something was removed, 0 if there was nothing, or a negative errno.
+ * Return: 1 if something was removed, 0 if there was nothing, or a negative errno: EEXIST (AN_CONFLICT: what is there
+ * under our names is another's), ENODATA (AN_FINDING: all is removed, but no record of the sysctls as found was left).
  */
 int an_worker_down(int netns_fd, uint32_t *ret_removed, struct an_error *err);
 

@@ -43,14 +43,6 @@ struct addr addr_v4(uint32_t host_order, uint8_t prefix)
 	return a;
 }
 
-uint32_t addr_v4_num(const struct addr *a)
-{
-	uint32_t number_be;
-
-	memcpy(&number_be, a->bytes, sizeof(number_be));
-	return ntohl(number_be);
-}
-
 int addr_parse(const char *text, struct addr *ret)
 {
 	struct addr a = { 0 };

@@ -29,8 +29,6 @@ size_t addr_size(uint8_t family);
 struct addr addr_from(uint8_t family, const void *bytes);
 /** addr_v4() - from a host-order number. */
 struct addr addr_v4(uint32_t host_order, uint8_t prefix);
-/** addr_v4_num() - host-order number of an IPv4 address. */
-uint32_t addr_v4_num(const struct addr *a);
 /**
  * addr_parse() - "1.2.3.4", "1.2.3.4/24", "fd00::1/64"; no prefix length means the full one. Strict: no
  * leading zeros, no blanks, no zone, nothing behind. Return: 0 or -EINVAL.

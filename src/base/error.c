@@ -55,6 +55,22 @@ int error_errno(struct an_error *err, int kind, int errnum, const char *object, 
 	return error_return(errnum);
 }
 
+int error_feature(struct an_error *err, const char *what, const char *config)
+{
+	char options[128];
+	struct text t = text_over(options, sizeof(options));
+
+	for (const char *at = config; *at; at += strspn(at, " ")) {
+		size_t len = strcspn(at, " ");
+
+		text_add(&t, "%sCONFIG_%.*s", t.len ? ", " : "", (int)len, at);
+		at += len;
+	}
+	error_set(err, AN_FAILED, EOPNOTSUPP, "kernel", "it lacks %s (%s)", what, options);
+	return error_remedy(err,
+			    "load the module or use a kernel that has it: Linux 5.10 or newer, see README");
+}
+
 const char *error_text(int errnum, char buf[static ERROR_TEXT])
 {
 	const char *words = strerrordesc_np(errnum);

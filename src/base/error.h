@@ -25,6 +25,14 @@ int error_set(struct an_error *err, int kind, int errnum, const char *object, co
 int error_errno(struct an_error *err, int kind, int errnum, const char *object, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 
+/**
+ * error_feature() - the kernel lacks something
+ * @what:   in words: "veth links"
+ * @config: names of kernel options without CONFIG_, parted by blanks
+ * Return: -EOPNOTSUPP.
+ */
+int error_feature(struct an_error *err, const char *what, const char *config);
+
 #define ERROR_TEXT 64
 /** error_text() - the errno's words, lower case: "file exists". Return: @buf. */
 const char *error_text(int errnum, char buf[static ERROR_TEXT]);

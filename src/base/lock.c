@@ -119,6 +119,8 @@ static int lock_error_open(int errnum, const char *path, struct an_error *err)
 
 	if (errnum == EACCES || errnum == EPERM)
 		error_remedy(err, "run it as root");
+	if (errnum == EROFS)
+		error_remedy(err, "its directory must be writable: mount a tmpfs there");
 	if (errnum == ELOOP || errnum == ENOTDIR || errnum == EINVAL)
 		error_remedy(err,
 			     "remove what is at that path: it must be a plain file in a plain directory");

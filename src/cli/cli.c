@@ -51,9 +51,10 @@ int cli_fail(struct cli *cli)
 	if (err->kind < AN_FAILED || err->kind > AN_FINDING)
 		err->kind = AN_FAILED;
 	/* The library doesn't know how its caller was told the worker. */
-	if (err->kind == AN_NOT_PREPARED && cli->worker)
+	if (err->kind == AN_NOT_PREPARED && cli->worker) {
+		snprintf(err->object, sizeof(err->object), "worker %.120s", cli->worker);
 		error_remedy(err, "actornet --worker %s up", cli->worker);
-	else if (err->kind == AN_NOT_PREPARED)
+	} else if (err->kind == AN_NOT_PREPARED)
 		error_remedy(err, "actornet up");
 	say(cli, "error", err);
 	return err->kind;
@@ -155,23 +156,35 @@ void cli_emit(struct cli *cli, json_t *value)
 		cli->no_memory = true;
 }
 
-int cli_flush(struct cli *cli)
+/* @done: what to say first of a command that changed something. */
+static int flush(struct cli *cli, const char *done)
 {
 	errno = 0;
 	if (cli->no_memory)
-		error_set(&cli->err, AN_FAILED, ENOMEM, "standard output", "no memory for the answer");
+		error_set(&cli->err, AN_FAILED, ENOMEM, "standard output", "%sno memory for the answer",
+			  done);
 	else if (fflush(stdout) || ferror(stdout))
 		error_errno(&cli->err, AN_FAILED, errno ? errno : EIO, "standard output",
-			    "the answer can't be written");
+			    "%sthe answer can't be written", done);
 	else
 		return 0;
 	return cli_fail(cli);
 }
 
+int cli_flush(struct cli *cli)
+{
+	return flush(cli, "");
+}
+
+int cli_flush_done(struct cli *cli)
+{
+	return flush(cli, "it was done, but ");
+}
+
 int cli_settle(struct cli *cli, struct an_worker *worker)
 {
 	struct an_error err = { 0 };
-	int code = cli_flush(cli);
+	int code = cli_flush_done(cli);
 
 	if (an_worker_dispatch(worker, 0, &err) < 0) {
 		error_context(&err, "done, but what was put off could not be");

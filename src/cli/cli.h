@@ -148,6 +148,8 @@ void cli_emit(struct cli *cli, json_t *value);
 
 /** cli_flush() - make sure standard output was written. Return: 0, or AN_FAILED after having said why. */
 int cli_flush(struct cli *cli);
+/** cli_flush_done() - the same for a command that changed something, which the message then says. */
+int cli_flush_done(struct cli *cli);
 
 /**
  * cli_settle() - end a command that changed something: flush the answer, then do what the library put off

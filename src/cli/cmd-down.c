@@ -32,5 +32,5 @@ int cmd_down(struct cli *cli, int argc, char **argv)
 		printf("Removed, with %u slots; the worker is as `up` found it.\n", removed);
 	else if (!cli->quiet)
 		puts("There was nothing to remove.");
-	return cli_flush(cli);
+	return r ? cli_flush_done(cli) : cli_flush(cli);
 }

@@ -22,7 +22,7 @@ const struct command command_list = {
 	.summary = "the actors of the worker; what actornet does without a command",
 	.about = "Tells what the kernel says, ordered by name.",
 	.example = "  actornet list\n"
-		   "  actornet list -q | xargs -n 1 actornet release",
+		   "  actornet list -q | xargs -r -n 1 actornet release",
 	.options = list_options,
 	.exits = CLI_EXIT(AN_NOT_PREPARED),
 	.run = cmd_list,

@@ -4,15 +4,13 @@
 #include "cli/print.h"
 
 #include "base/cleanup.h"
-#include "base/error.h"
+#include "core/preflight.h"
 #include "netns/netns.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define SLOTS_MAX   60000
 #define RESOLV_CONF "/etc/netns/%s/resolv.conf"
 
 struct up_values {
@@ -24,21 +22,25 @@ struct up_values {
 
 static const struct opt up_options[] = {
 	OPT("slots", "N", opt_u32, struct up_values, slots, "idle slots to keep ready (16)",
-	    .max = SLOTS_MAX),
+	    .max = LAYOUT_MAX),
 	OPT("max", "M", opt_u32, struct up_values, max, "most slots at once, idle and active (60000)",
-	    .min = 1, .max = SLOTS_MAX),
+	    .min = 1, .max = LAYOUT_MAX),
 	OPT("uplink", "IF", opt_interface, struct up_values, uplink,
 	    "the worker's link to the outside (that of the default route)"),
 	OPT("inner", "CIDR", opt_cidr4, struct up_values, inner,
-	    "an actor's own address (169.254.17.2/30); part of every snapshot", .min = 8, .max = 30),
+	    "an actor's own address (169.254.17.2/30); part of every snapshot", .min = PREFLIGHT_INNER_MIN,
+	    .max = PREFLIGHT_INNER_MAX),
 	OPT("inner6", "CIDR", opt_cidr6, struct up_values, inner6, "the same in IPv6 (fd00:169:254::2/126)",
-	    .min = 8, .max = 126),
+	    .min = PREFLIGHT_INNER6_MIN, .max = PREFLIGHT_INNER6_MAX),
 	OPT("range", "CIDR", opt_cidr4, struct up_values, range,
-	    "outer addresses, IPv4 /16 to /24 (first free /16 of 100.64.0.0/10)", .min = 16, .max = 24),
+	    "outer addresses, IPv4 /16 to /24 (first free /16 of 100.64.0.0/10)", .min = PREFLIGHT_RANGE_MIN,
+	    .max = PREFLIGHT_RANGE_MAX),
 	OPT("range6", "CIDR", opt_cidr6, struct up_values, range6,
-	    "outer addresses, IPv6 /64 (a unique local one)", .min = 64, .max = 64),
+	    "outer addresses, IPv6 /64 (a unique local one)", .min = PREFLIGHT_RANGE6,
+	    .max = PREFLIGHT_RANGE6),
 	OPT("nat-ports", "A-B", opt_nat_ports, struct up_values, nat_ports,
-	    "source ports of the actors' flows at the worker (20000-29999)", .min = 1, .max = 65535),
+	    "source ports of the actors' flows at the worker (20000-29999)", .min = PREFLIGHT_NAT_MIN,
+	    .max = UINT16_MAX),
 	OPT("allow-forward", NULL, opt_flag, struct up_values, allow_forward,
 	    "let actors through another firewall where it offers a place for that"),
 	OPT("dry-run", NULL, opt_flag, struct up_values, dry_run, "check everything, change nothing"),
@@ -89,14 +91,6 @@ static struct an_worker_spec spec_of(const struct up_values *values)
 	};
 }
 
-static int check(const struct up_values *values, struct an_error *err)
-{
-	if (values->slots == AN_KEEP || values->max == AN_KEEP || values->slots <= values->max)
-		return 0;
-	error_set(err, AN_USAGE, EINVAL, "--slots", "%u is more than --max %u", values->slots, values->max);
-	return error_remedy(err, "raise --max, or give --slots at most %u", values->max);
-}
-
 static void show(struct cli *cli, const struct an_worker_info *info, bool dry_run)
 {
 	if (cli->json) {
@@ -121,9 +115,9 @@ int cmd_up(struct cli *cli, int argc, char **argv)
 
 	if (cli_parse(cli, &command_up, argc, argv, &values))
 		return AN_USAGE;
-	if (check(&values, &cli->err) < 0 || cli_capable(cli) < 0 || cli_netns(cli) < 0)
-		return cli_fail(cli);
 	spec = spec_of(&values);
+	if (preflight_spec(&spec, &cli->err) < 0 || cli_capable(cli) < 0 || cli_netns(cli) < 0)
+		return cli_fail(cli);
 	spec.netns_fd = cli->netns_fd;
 	spec.resolv_conf = resolv_conf(cli->worker, path, sizeof(path));
 	if (an_worker_up(values.dry_run ? NULL : &worker, &spec, &info, &cli->err) < 0)

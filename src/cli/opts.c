@@ -142,8 +142,10 @@ static int store(struct opt_group *group, const struct opt *opt, const char *lab
 	uint64_t bit = UINT64_C(1) << (opt - group->opts);
 	int r;
 
-	if ((group->seen & bit) && !opt->many)
-		return error_set(err, AN_USAGE, EINVAL, label, "given more than once");
+	if ((group->seen & bit) && !opt->many) {
+		error_set(err, AN_USAGE, EINVAL, label, "given more than once");
+		return error_remedy(err, "give it once");
+	}
 	if (value && !value[0]) {
 		error_set(err, AN_USAGE, EINVAL, label, "the value is empty");
 		return opt->value ? error_remedy(err, "give %s", opt->value) : -EINVAL;

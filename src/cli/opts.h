@@ -121,7 +121,4 @@ int opt_read(struct opt_line *line, int argc, char **argv, struct an_error *err)
 /** opt_nearest() - is @candidate nearer to @word than *@best (at first UINT_MAX)? Then *@best is updated. */
 bool opt_nearest(const char *word, const char *candidate, unsigned int *best);
 
-/** opt_ports_overlap() - do two port specifications share a port of an address? */
-bool opt_ports_overlap(const struct an_port *a, const struct an_port *b);
-
 #endif

@@ -5,6 +5,7 @@
 #include "base/addr.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "core/ports.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -133,8 +134,11 @@ static int cidr(const struct opt *opt, const char *value, uint8_t family, const 
 		error_set(err, AN_USAGE, EINVAL, "", "'%.64s' is not an address with a prefix", value);
 		return error_remedy(err, "give %s in %s", opt->value, word);
 	}
-	if (a.family != family)
-		return error_set(err, AN_USAGE, EINVAL, "", "'%s' is not %s", value, word);
+	if (a.family != family) {
+		error_set(err, AN_USAGE, EINVAL, "", "'%s' is not %s", value, word);
+		return error_remedy(err, "give it as --%.*s%s", (int)strcspn(opt->name, "6"), opt->name,
+				    family == AF_INET ? "6" : "");
+	}
 	if (a.prefix < opt->min || a.prefix > opt->max) {
 		error_set(err, AN_USAGE, EINVAL, "", "'%s' has a prefix of %u bits", value, a.prefix);
 		if (opt->min == opt->max)
@@ -155,15 +159,6 @@ int opt_cidr6(const struct opt *opt, const char *value, void *target, struct an_
 	return cidr(opt, value, AF_INET6, target, err);
 }
 
-bool opt_ports_overlap(const struct an_port *a, const struct an_port *b)
-{
-	if (a->protocol != b->protocol || a->port > b->end_port || b->port > a->end_port)
-		return false;
-	if (a->family == AF_UNSPEC || b->family == AF_UNSPEC)
-		return true;
-	return a->family == b->family && !memcmp(a->address, b->address, sizeof(a->address));
-}
-
 int opt_port(const struct opt *opt, const char *value, void *target, struct an_error *err)
 {
 	struct opt_ports *ports = target;
@@ -175,7 +170,7 @@ int opt_port(const struct opt *opt, const char *value, void *target, struct an_e
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < ports->n; i++) {
-		if (!opt_ports_overlap(&ports->list[i], &port))
+		if (!ports_overlap(&ports->list[i], &port))
 			continue;
 		error_set(err, AN_USAGE, EINVAL, "", "'%s' overlaps with '%s'", value,
 			  an_port_format(&ports->list[i], text));

@@ -193,8 +193,9 @@ void print_worker(const struct an_worker_info *info, bool verbose)
 	if (verbose) {
 		print_pair("inside", info->inner, info->inner6);
 		print_field("netns inode", "%llu", (unsigned long long)info->netns_inode);
-		print_field("ipv6", "%s", info->ipv6 ? "yes" : "no");
 	}
+	if (verbose || !info->ipv6)
+		print_field("ipv6", "%s", info->ipv6 ? "yes" : "no");
 	print_field("mtu", "%u", info->mtu);
 	print_field("slots", "%u, of them %u idle (target %u), at most %u", info->slots, info->idle,
 		    info->idle_target, info->max);

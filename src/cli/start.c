@@ -121,7 +121,7 @@ int start_sandbox(struct cli *cli, const struct start_values *values, const char
 		code = cli_fail(cli);
 	} else {
 		start_show(cli, &answer.info, word);
-		code = cli_flush(cli);
+		code = cli_flush_done(cli);
 	}
 	if (keeper_settle(fd, &answer.err) < 0) {
 		error_context(&answer.err, "what was put off could not be done");

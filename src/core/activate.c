@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/lock.h"
+#include "base/sized.h"
 #include "core/actor.h"
 #include "core/bind.h"
 #include "core/pool.h"
@@ -25,12 +26,8 @@
 
 static int check_spec(const struct an_worker *w, const struct an_actor_spec *spec, struct an_error *err)
 {
-	int r;
+	int r = an_actor_name_check(spec->name, err);
 
-	if (!spec || spec->size < sizeof(*spec))
-		return error_set(err, AN_USAGE, EINVAL, "actor spec", "its size is %zu",
-				 spec ? spec->size : 0);
-	r = an_actor_name_check(spec->name, err);
 	if (r < 0)
 		return r;
 	if (spec->egress > AN_EGRESS_NONE || (spec->flags & ~(AN_ACTOR_ALL_PORTS | AN_ACTOR_SANDBOXED)))
@@ -284,12 +281,18 @@ int an_actor_activate(struct an_worker *worker, const struct an_actor_spec *spec
 		      struct an_actor_info *ret_info, struct an_error *err)
 {
 	const uint64_t start = clock_us();
+	struct an_actor_spec own = { .size = sizeof(own) };
+	struct an_actor_info info = { .size = sizeof(info) };
 	struct actor a;
-	int r = check_spec(worker, spec, err), lock;
+	int r = sized_take(&own, spec, SIZED_TO(struct an_actor_spec, name), "actor spec", err), lock;
 
+	if (r == 0)
+		r = sized_check(ret_info, err);
+	if (r == 0)
+		r = check_spec(worker, &own, err);
 	if (r < 0)
 		return r;
-	fill_actor(worker, spec, &a);
+	fill_actor(worker, &own, &a);
 	lock = worker_lock(worker, err);
 	if (lock < 0)
 		return lock;
@@ -299,8 +302,9 @@ int an_actor_activate(struct an_worker *worker, const struct an_actor_spec *spec
 	lock_drop(lock);
 	worker_wake(worker);
 	if (r >= 0 && ret_info) {
-		find_info(worker, &a, ret_info);
-		ret_info->elapsed_us = clock_us() - start;
+		find_info(worker, &a, &info);
+		info.elapsed_us = clock_us() - start;
+		sized_give(ret_info, &info);
 	}
 	return r;
 }

@@ -39,10 +39,16 @@ static int look_all(const char *uplink, struct record_found *found, struct an_er
 {
 	int r = look("ipv4", uplink, "forwarding", &found->forward4, err);
 
-	if (r == 0)
-		r = look("ipv6", uplink, "force_forwarding", &found->forward6, err);
-	found->all6 = found->forward6 < 0;
+	int any = -1;
+
+	if (r == 0) /* an uplink without IPv6 has none, whatever the kernel can */
+		r = look("ipv6", "default", "force_forwarding", &any, err);
+	found->all6 = any < 0;
 	found->accept_ra = -1;
+	if (r == 0 && !found->all6)
+		r = look("ipv6", uplink, "force_forwarding", &found->forward6, err);
+	if (r == 0 && !found->all6 && found->forward6 < 0)
+		found->forward6 = 0;
 	if (r == 0 && found->all6)
 		r = look("ipv6", "all", "forwarding", &found->forward6, err);
 	if (r == 0 && found->all6)
@@ -59,7 +65,7 @@ int attach_look(struct an_worker *w, struct record_found *ret_found, struct an_e
 	if (previous < 0)
 		return previous;
 	r = look_all(w->plane.uplink, &found, err);
-	netns_leave(previous);
+	r = netns_leave(previous, r, err);
 	if (r == 0)
 		*ret_found = found;
 	return r;
@@ -128,7 +134,7 @@ static int set_sysctls(struct an_worker *w, struct an_error *err)
 	if (previous < 0)
 		return previous;
 	r = set_all(w, err);
-	netns_leave(previous);
+	r = netns_leave(previous, r, err);
 	return r;
 }
 
@@ -194,14 +200,13 @@ static int put_back_sysctls(struct an_worker *w, struct an_error *err)
 	if (previous < 0)
 		return previous;
 	r = put_back(&w->record, err);
-	netns_leave(previous);
+	r = netns_leave(previous, r, err);
 	return r;
 }
 
 int attach_undo(struct an_worker *w, struct an_error *err)
 {
-	int sysctls = w->record.uplink[0] ? put_back_sysctls(w, err) : 0;
-	int link = link_del(&WORKER_SIDE(w)->rtnl, LAYOUT_WORKER_LINK, sysctls < 0 ? NULL : err);
+	int r = w->record.uplink[0] ? put_back_sysctls(w, err) : 0;
 
-	return sysctls < 0 ? sysctls : link;
+	return r < 0 ? r : link_del(&WORKER_SIDE(w)->rtnl, LAYOUT_WORKER_LINK, err);
 }

@@ -11,7 +11,7 @@ int attach_look(struct an_worker *w, struct record_found *ret_found, struct an_e
 int attach_make(struct an_worker *w, struct an_error *err);
 /**
  * attach_undo() - put back what attach_make() changed: sysctls; then the link, which takes the rest
- * Works on what is half there. Return: 1 if anything was there, 0, or the first negative errno, after having tried all.
+ * Works on what is half there. Return: 1 if anything was there, 0, or a negative errno: the link is there still.
  */
 int attach_undo(struct an_worker *w, struct an_error *err);
 /** attach_guard() - what our table must keep unforwarded, by what was found. */

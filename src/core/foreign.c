@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Other owners' firewalls: found, and asked for a way through where they offer one. */
 #include "core/foreign.h"
+#include "base/error.h"
 #include "nf/dump.h"
 #include "plane/match.h"
 #include <errno.h>
@@ -141,4 +142,39 @@ void foreign_notice(struct an_worker *w, char *buf, size_t size)
 		"chain %s of table %s %s drops forwarded packets by default, actors' too: accept what comes in "
 		"or goes out by " LAYOUT_WORKER_LINK " there, or use --allow-forward where Docker made it",
 		found.name, family_name(found.family), found.table);
+}
+
+/* Base chains of ours, other than that of the link: it goes with the link. */
+static const char *const own_chains[] = { "ports", "masq", "forward" };
+#define N_OWN (sizeof(own_chains) / sizeof(*own_chains))
+
+static int note_own(const struct base_chain *chain, void *data)
+{
+	bool *seen = data;
+
+	for (size_t i = 0; i < N_OWN; i++) {
+		if (chain->family == NFPROTO_INET && strcmp(chain->table, LAYOUT_TABLE) == 0 &&
+		    strcmp(chain->name, own_chains[i]) == 0)
+			seen[i] = true;
+	}
+	return 0;
+}
+
+int foreign_table(struct an_worker *w, struct an_error *err)
+{
+	bool seen[N_OWN] = { false }, all = true;
+	int r = table_exists(&WORKER_SIDE(w)->nf, NFPROTO_INET, LAYOUT_TABLE, err);
+
+	if (r <= 0)
+		return r;
+	r = base_chain_dump(&WORKER_SIDE(w)->nf, note_own, seen, err);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < N_OWN; i++)
+		all = all && seen[i];
+	if (all)
+		return 1;
+	error_set(err, AN_CONFLICT, EEXIST, "table inet " LAYOUT_TABLE,
+		  "is there, but was not made by actornet");
+	return error_remedy(err, "rename it, or nft delete table inet " LAYOUT_TABLE);
 }

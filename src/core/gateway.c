@@ -6,6 +6,7 @@
 #include "rtnl/address.h"
 #include "rtnl/link.h"
 #include "rtnl/neigh.h"
+#include "rtnl/nsid.h"
 #include "rtnl/route.h"
 #include "rtnl/rule.h"
 #include <errno.h>
@@ -13,8 +14,6 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
-
-#define LO_INDEX 1 /* of the loopback device, in every namespace */
 
 /* Before any link exists: a new namespace, or each new link, inherits what the host has chosen. */
 static const char *const sysctls[][2] = {
@@ -33,6 +32,8 @@ static const char *const sysctls[][2] = {
 	{ "ipv4/ip_early_demux", "0" },
 	{ "ipv4/conf/all/forwarding", "1" },
 	{ "ipv4/conf/default/forwarding", "1" },
+	/* IPv6 hop-by-hop options: bad ones the kernel would answer, to any source, before any rule of ours */
+	{ "ipv6/max_hbh_length", "0" },
 	/* every denial is told at once, however many there are */
 	{ "ipv4/icmp_ratelimit", "0" },
 	{ "ipv4/icmp_msgs_per_sec", "1000000" },
@@ -67,7 +68,7 @@ static int set_sysctls(int netns_fd, struct an_error *err)
 		if (r == -ENOENT) /* this kernel has none */
 			r = 0;
 	}
-	netns_leave(previous);
+	r = netns_leave(previous, r, err);
 	return r < 0 ? r : 0;
 }
 
@@ -176,8 +177,8 @@ static int furnish(struct an_worker *w, struct an_error *err)
 	if (r == 0)
 		r = link_set_alias(&GATEWAY_SIDE(w)->rtnl, up, record_gateway_format(&w->plane, record), err);
 	if (r == 0)
-		r = link_set_alias(&GATEWAY_SIDE(w)->rtnl, LO_INDEX, record_worker_format(&w->record, record),
-				   err);
+		r = link_set_alias(&GATEWAY_SIDE(w)->rtnl, LAYOUT_LO_INDEX,
+				   record_worker_format(&w->record, record), err);
 	return r;
 }
 
@@ -186,9 +187,13 @@ int gateway_recall(struct an_worker *w, struct record_worker *ret_record)
 	struct side side = { .netns_fd = -1, .rtnl = NL_SOCK_CLOSED, .nf = NL_SOCK_CLOSED };
 	char name[LAYOUT_NETNS_NAME];
 	struct link lo;
-	int fd = netns_open(layout_gateway_netns(&w->plane, name), NULL);
+	int fd = netns_open(layout_gateway_netns(&w->plane, name), NULL), nsid;
 	int r = fd < 0 ? fd : side_open(&side, fd, NULL);
 
+	if (r == 0)
+		r = nsid_get(&side.rtnl, WORKER_SIDE(w)->netns_fd, &nsid, NULL);
+	if (r == 0 && nsid != LAYOUT_WORKER_NSID)
+		r = -ESTALE;
 	if (r == 0)
 		r = link_get(&side.rtnl, "lo", &lo, NULL);
 	if (r == 0)
@@ -206,6 +211,8 @@ int gateway_make(struct an_worker *w, struct an_error *err)
 	if (fd < 0)
 		return fd;
 	r = side_open(GATEWAY_SIDE(w), fd, err);
+	if (r == 0) /* tells from now on whose it is, and whether that worker is alive */
+		r = nsid_set(&GATEWAY_SIDE(w)->rtnl, WORKER_SIDE(w)->netns_fd, LAYOUT_WORKER_NSID, err);
 	if (r == 0)
 		r = furnish(w, err);
 	if (r < 0)

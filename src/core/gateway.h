@@ -14,7 +14,8 @@ int gateway_make(struct an_worker *w, struct an_error *err);
 int gateway_mend(struct an_worker *w, struct an_error *err);
 /**
  * gateway_recall() - the worker's record as of `up`, kept in the alias of the gateway's loopback device
- * For when actornet0 was deleted, and up0 with it: the sysctls as found must still be put back. Return: 0 or negative.
+ * For when actornet0 was deleted, and up0 with it: the sysctls as found must still be put back.
+ * Return: 0, or a negative errno: ESTALE: it is that of an earlier worker, whose inode this one has got.
  */
 int gateway_recall(struct an_worker *w, struct record_worker *ret_record);
 /**

@@ -3,6 +3,7 @@
 #include "core/orphans.h"
 #include "base/lock.h"
 #include "rtnl/link.h"
+#include "rtnl/nsid.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +17,10 @@ static int drop_name(const char *name, void *data)
 	return 0;
 }
 
-/* Has the gateway of that name no link to a worker? One that can't be looked at counts as having one. */
+/*
+ * Is the worker of the gateway of that name gone? Its link may have been deleted by hand, and then the gateway keeps
+ * what is to be put back. One that can't be looked at counts as not lost.
+ */
 static bool has_lost_worker(const char *name)
 {
 	struct side side = { .netns_fd = -1, .rtnl = NL_SOCK_CLOSED, .nf = NL_SOCK_CLOSED };
@@ -27,7 +31,8 @@ static bool has_lost_worker(const char *name)
 	if (fd < 0)
 		return false;
 	if (side_open(&side, fd, NULL) == 0)
-		lost = link_get(&side.rtnl, LAYOUT_UP_LINK, &up, NULL) == -ENODEV;
+		lost = link_get(&side.rtnl, LAYOUT_UP_LINK, &up, NULL) == -ENODEV &&
+		       nsid_alive(&side.rtnl, LAYOUT_WORKER_NSID, NULL) == 0;
 	side_close(&side);
 	return lost;
 }

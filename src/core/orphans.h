@@ -6,7 +6,7 @@
 #include "core/worker.h"
 
 /**
- * orphans_drop() - unpin gateways that have lost their link, and their slots
+ * orphans_drop() - unpin gateways that have lost their link for good, and their slots
  * The link goes with the worker's namespace, the names under /run/netns would stay. A gateway whose lock someone holds
  * is being made or removed: it is left alone. Return: how many, or a negative errno.
  */

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "core/bind.h"
 #include "core/find.h"
+#include "core/local.h"
 #include "nf/dump.h"
 #include "plane/worker.h"
 #include "rtnl/sockdiag.h"
@@ -21,9 +22,48 @@ static int refuse(const struct an_port *port, int kind, int errnum, const char *
 	return error_remedy(err, "%s", remedy);
 }
 
+static bool is_broadcast(const struct addr *own, const struct addr *at)
+{
+	struct addr last;
+
+	if (own->family != AF_INET || own->prefix > 30)
+		return false;
+	last = addr_nth(own, (1ULL << (32 - own->prefix)) - 1);
+	return addr_same_host(&last, at);
+}
+
+/*
+ * Where nothing for an actor ever arrives: no host's address, or one of actornet's own. An address that the worker has
+ * not may come yet.
+ */
+static bool is_impossible(const struct an_worker *w, const struct addr *at)
+{
+	static const char *const blocks[] = { "0.0.0.0/8", "127.0.0.0/8",   "224.0.0.0/3",
+					      "::/127",	   "::ffff:0:0/96", "ff00::/8" };
+	const struct plane *p = &w->plane;
+	const struct addr *const ours[] = { &p->inner, &p->inner6, &p->range, &p->range6 };
+
+	for (size_t i = 0; i < sizeof(blocks) / sizeof(*blocks); i++) {
+		struct addr block;
+
+		if (addr_parse(blocks[i], &block) == 0 && addr_contains(&block, at))
+			return true;
+	}
+	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++) {
+		if (addr_contains(ours[i], at))
+			return true;
+	}
+	for (unsigned int i = 0; i < w->n_addresses; i++) {
+		if (is_broadcast(&w->addresses[i].addr, at))
+			return true;
+	}
+	return false;
+}
+
 static int one_valid(const struct an_worker *w, const struct an_port *port, struct an_error *err)
 {
 	const uint32_t last = (uint32_t)port->actor_port + port->end_port - port->port;
+	const struct addr at = addr_from(port->family, port->address);
 	char why[160], remedy[120];
 
 	if ((port->protocol != IPPROTO_TCP && port->protocol != IPPROTO_UDP) || !port->port ||
@@ -33,6 +73,9 @@ static int one_valid(const struct an_worker *w, const struct an_port *port, stru
 	if (port->family != AF_UNSPEC && port->family != AF_INET && port->family != AF_INET6)
 		return refuse(port, AN_USAGE, EINVAL, "its address is of no known family",
 			      "see an_port_parse()", err);
+	if (port->family != AF_UNSPEC && is_impossible(w, &at))
+		return refuse(port, AN_USAGE, EINVAL, "its address is none that the worker is reached at",
+			      "give an address of the worker, or leave it out", err);
 	if (port->family == AF_INET6 && !w->plane.ipv6)
 		return refuse(
 			port, AN_CONFLICT, EAFNOSUPPORT, "the worker has no IPv6",
@@ -298,18 +341,30 @@ static int look_up(struct lookups *l, struct an_error *err)
 	return r > 0 ? held_by_socket(asked_for(l->a, &socket), &socket, err) : r;
 }
 
+static int add_lookup(struct lookups *l, const struct addr *at, uint16_t port, uint32_t link,
+		      struct an_error *err)
+{
+	int r = l->n == SOCKDIAG_MANY ? look_up(l, err) : 0;
+
+	if (r == 0)
+		l->places[l->n++] = (struct sockdiag_place){ *at, port, link };
+	return r;
+}
+
+/* A port without an address is mapped at every one of the worker's, on whatever link. */
 static int add_lookups(struct lookups *l, const struct an_port *port, struct an_error *err)
 {
 	const struct addr at = addr_from(port->family, port->address);
-	const struct addr *addresses = port->family == AF_UNSPEC ? l->w->addresses : &at;
-	const size_t n = port->family == AF_UNSPEC ? l->w->n_addresses : 1;
+	const struct an_worker *w = l->w;
 	int r = 0;
 
-	for (uint32_t p = port->port; p <= port->end_port; p++) {
-		for (size_t i = 0; r == 0 && i < n; i++) {
-			if (l->n == SOCKDIAG_MANY)
-				r = look_up(l, err);
-			l->places[l->n++] = (struct sockdiag_place){ addresses[i], (uint16_t)p };
+	for (uint32_t p = port->port; r == 0 && p <= port->end_port; p++) {
+		if (port->family != AF_UNSPEC)
+			r = add_lookup(l, &at, (uint16_t)p, local_link(w, &at), err);
+		for (unsigned int i = 0; port->family == AF_UNSPEC && r == 0 && i < w->n_addresses; i++) {
+			if (w->addresses[i].addr.family == AF_INET || w->plane.ipv6)
+				r = add_lookup(l, &w->addresses[i].addr, (uint16_t)p, w->addresses[i].index,
+					       err);
 		}
 	}
 	return r;
@@ -327,12 +382,74 @@ static int check_sockets(struct an_worker *w, const struct actor *a, uint8_t pro
 	return r == 0 ? look_up(&l, err) : r;
 }
 
+/* struct meeting - searched: a socket at a port that is asked for */
+struct meeting {
+	const struct actor *a;
+	struct sockdiag socket;
+	const struct an_port *port;
+};
+
+/* A socket of every IPv6 address may take IPv4 as well. */
+static bool takes_from(const struct sockdiag *socket, const struct an_port *port)
+{
+	const struct addr at = addr_from(port->family, port->address),
+			  any = { .family = socket->addr.family };
+
+	if (port->family == AF_UNSPEC)
+		return !addr_is_loopback(&socket->addr);
+	if (addr_same_host(&socket->addr, &any))
+		return any.family == port->family || (any.family == AF_INET6 && !socket->v6only);
+	return addr_same_host(&socket->addr, &at);
+}
+
+static int meet(const struct sockdiag *socket, void *data)
+{
+	struct meeting *m = data;
+
+	for (size_t i = 0; i < m->a->n_ports && !m->port; i++) {
+		const struct an_port *p = &m->a->ports[i];
+
+		if (p->protocol == socket->protocol && socket->port >= p->port &&
+		    socket->port <= p->end_port && takes_from(socket, p)) {
+			m->socket = *socket;
+			m->port = p;
+		}
+	}
+	return 0;
+}
+
+static int check_all_sockets(struct an_worker *w, const struct actor *a, struct an_error *err)
+{
+	struct meeting m = { .a = a };
+	int r = sockdiag_dump(&w->diag, meet, &m, err);
+
+	return r == 0 && m.port ? held_by_socket(m.port, &m.socket, err) : r;
+}
+
+/* More lookups than this cost more than a list of all sockets. */
+#define LOOKUPS 1024
+
+static bool is_costly(const struct an_worker *w, const struct actor *a)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n_ports; i++)
+		n += ((size_t)1 + a->ports[i].end_port - a->ports[i].port) *
+		     (a->ports[i].family == AF_UNSPEC ? w->n_addresses : 1U);
+	return w->more_addresses || n > LOOKUPS;
+}
+
 int ports_free(struct an_worker *w, const struct actor *a, struct an_error *err)
 {
 	int r = check_across(w, a, err);
 
 	if (r == 0)
-		r = check_sockets(w, a, IPPROTO_TCP, err);
+		r = local_look(w, err);
+	if (r < 0 || a->n_ports == 0)
+		return r;
+	if (is_costly(w, a))
+		return check_all_sockets(w, a, err);
+	r = check_sockets(w, a, IPPROTO_TCP, err);
 	return r == 0 ? check_sockets(w, a, IPPROTO_UDP, err) : r;
 }
 

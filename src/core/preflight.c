@@ -28,6 +28,9 @@ static int parse_option(const char *option, const char *text, const char *preset
 		return 0;
 	snprintf(object, sizeof(object), "%s '%.60s'", option, text);
 	error_set(err, AN_USAGE, EINVAL, object, "is not an %s prefix", family == AF_INET ? "IPv4" : "IPv6");
+	if (addr_parse(text, ret) == 0)
+		return error_remedy(err, "give it as %.*s%s", (int)strcspn(option, "6"), option,
+				    family == AF_INET ? "6" : "");
 	return error_remedy(err, "for example %s %s", option, preset);
 }
 
@@ -41,6 +44,31 @@ static int bad_option(const char *option, const struct addr *a, const char *why,
 	return error_remedy(err, "%s", remedy);
 }
 
+/* Addresses of hosts, that a packet may come from? Of link-local ones the inner network may be. */
+static int check_unicast(const char *option, const struct addr *prefix, bool inner, struct an_error *err)
+{
+	const struct addr link_local = { AF_INET, 16, { 169, 254 } };
+	const bool v4 = prefix->family == AF_INET;
+
+	for (const char *const *known = v4 ? special_floor4 : special_floor6; *known; known++) {
+		struct addr a;
+
+		if (addr_parse(*known, &a) < 0 || !addr_overlaps(&a, prefix) ||
+		    (inner && v4 && addr_equal(&a, &link_local)))
+			continue;
+		if (addr_equal(&a, &link_local))
+			return bad_option(option, prefix, "is link-local: nobody forwards it",
+					  "for example --range 100.64.0.0/16", err);
+		return bad_option(
+			option, prefix, "is not a unicast prefix",
+			v4 ? "for example 169.254.17.2/30 for --inner, 100.64.0.0/16 for --range"
+			   : "for example fd00:169:254::2/126 for --inner6, fd12:3456:789a:1::/64 for "
+			     "--range6",
+			err);
+	}
+	return 0;
+}
+
 /* The actor's address, and the gateway's beside it. @preset tells the family. */
 static int parse_inner(const char *option, const char *text, const char *preset, struct addr ret[static 2],
 		       struct an_error *err)
@@ -51,6 +79,9 @@ static int parse_inner(const char *option, const char *text, const char *preset,
 	const unsigned int bits = family == AF_INET ? 32 : 128;
 	struct addr net, last;
 
+	if (r < 0)
+		return r;
+	r = check_unicast(option, ret_inner, true, err);
 	if (r < 0)
 		return r;
 	if (layout_inner_gateway(ret_inner, ret_gateway) < 0 || ret_inner->prefix < bits - 16)
@@ -78,13 +109,13 @@ static int parse_range(const char *option, const char *text, uint8_t family, str
 	net = addr_network(ret);
 	if (!addr_equal(&net, ret))
 		return bad_option(option, ret, "has bits set beyond its prefix length", "clear them", err);
-	if (family == AF_INET && (ret->prefix < 16 || ret->prefix > 24))
+	if (family == AF_INET && (ret->prefix < PREFLIGHT_RANGE_MIN || ret->prefix > PREFLIGHT_RANGE_MAX))
 		return bad_option(option, ret, "is not of a size from /16 to /24",
 				  "for example --range 100.64.0.0/16", err);
-	if (family == AF_INET6 && ret->prefix != 64)
+	if (family == AF_INET6 && ret->prefix != PREFLIGHT_RANGE6)
 		return bad_option(option, ret, "is not a /64", "for example --range6 fd12:3456:789a:1::/64",
 				  err);
-	return 0;
+	return check_unicast(option, ret, false, err);
 }
 
 static int bad_number(const char *option, uint64_t value, const char *why, const char *remedy,
@@ -97,27 +128,41 @@ static int bad_number(const char *option, uint64_t value, const char *why, const
 	return error_remedy(err, "%s", remedy);
 }
 
+int preflight_numbers(const struct an_worker_spec *spec, const struct record_worker *there,
+		      struct an_error *err)
+{
+	const bool has_max = spec->max != AN_KEEP && spec->max != 0, has_slots = spec->slots != AN_KEEP;
+	const uint32_t max = has_max ? spec->max : there->max ? there->max : LAYOUT_MAX;
+
+	if (has_slots && spec->slots > max)
+		return bad_number("--slots", spec->slots,
+				  has_max ? "is more than --max allows" : "is more than the worker's --max",
+				  "raise --max, or keep fewer idle", err);
+	if (has_max && !has_slots && there->max && there->idle_target > max)
+		return bad_number("--max", max, "is less than the idle slots that the worker keeps ready",
+				  "give a smaller --slots, too", err);
+	return 0;
+}
+
 int preflight_spec(const struct an_worker_spec *spec, struct an_error *err)
 {
 	const uint16_t nat_min = spec->nat_port_min ? spec->nat_port_min : LAYOUT_NAT_MIN;
 	const uint16_t nat_max = spec->nat_port_max ? spec->nat_port_max : LAYOUT_NAT_MAX;
-	uint32_t max = spec->max == AN_KEEP || spec->max == 0 ? LAYOUT_MAX : spec->max;
+	const uint32_t max = spec->max == AN_KEEP || spec->max == 0 ? LAYOUT_MAX : spec->max;
+	const struct record_worker new = { .max = 0 };
 	struct addr a, inner[2];
 	int r = 0;
 
-	if (spec->size < sizeof(*spec))
-		return error_set(err, AN_USAGE, EINVAL, "worker spec", "its size is %zu", spec->size);
 	if (max > LAYOUT_MAX)
 		return bad_number("--max", max, "is more than 60000", "use a smaller number", err);
 	if (spec->slots != AN_KEEP && spec->slots > LAYOUT_MAX)
 		return bad_number("--slots", spec->slots, "is more than 60000", "use a smaller number", err);
-	if (spec->slots != AN_KEEP && spec->slots > max)
-		return bad_number("--slots", spec->slots, "is more than --max allows",
-				  "raise --max, or keep fewer idle", err);
-	if (nat_min > nat_max || nat_min < 1024)
+	if (nat_min > nat_max || nat_min < PREFLIGHT_NAT_MIN)
 		return bad_number("--nat-ports", nat_min, "starts below 1024 or ends before it starts",
 				  "for example --nat-ports 20000-29999", err);
-	r = parse_inner("--inner", spec->inner, LAYOUT_INNER, inner, err);
+	r = preflight_numbers(spec, &new, err);
+	if (r == 0)
+		r = parse_inner("--inner", spec->inner, LAYOUT_INNER, inner, err);
 	if (r == 0)
 		r = parse_inner("--inner6", spec->inner6, LAYOUT_INNER6, inner, err);
 	if (r == 0 && spec->range)
@@ -141,6 +186,9 @@ static int collide(const struct route *route, void *data)
 
 	if (route->dst.prefix == 0 || addr_equal(&route->dst, &link_local) ||
 	    addr_equal(&route->dst, &multicast6) || !addr_overlaps(&route->dst, c->prefix))
+		return 0;
+	if (c->found &&
+	    c->route.prefix <= route->dst.prefix) /* the widest says most, not some broadcast address */
 		return 0;
 	c->route = route->dst;
 	c->found = true;
@@ -220,7 +268,7 @@ static int check_inner(struct nl_sock *rtnl, const char *option, const struct ad
 			return bad_option(option, inner, "covers a metadata or node-local address",
 					  "choose another prefix", err);
 	}
-	return check_free(rtnl, option, &net, err);
+	return check_free(rtnl, option, inner, err);
 }
 
 static int choose_addresses(struct an_worker *w, const struct an_worker_spec *spec, struct plane *p,
@@ -254,8 +302,12 @@ static int choose_addresses(struct an_worker *w, const struct an_worker_spec *sp
 		r = choose_range6(w, &p->range6, err);
 	if (r == 0)
 		r = check_free(rtnl, "--range6", &p->range6, err);
-	if (r == 0 && (addr_overlaps(&p->range, &p->inner) || addr_overlaps(&p->range6, &p->inner6)))
-		r = bad_option("--range", &p->range, "overlaps the inner network", "keep them apart", err);
+	if (r == 0 && addr_overlaps(&p->range, &p->inner))
+		r = bad_option("--range", &p->range, "overlaps the inner network",
+			       "keep it apart from --inner", err);
+	if (r == 0 && addr_overlaps(&p->range6, &p->inner6))
+		r = bad_option("--range6", &p->range6, "overlaps the inner network",
+			       "keep it apart from --inner6", err);
 	return r;
 }
 
@@ -289,7 +341,7 @@ static int check_nat_ports(struct an_worker *w, const struct plane *p, struct an
 	if (previous < 0)
 		return previous;
 	r = sysctl_get("ipv4/ip_local_port_range", value, sizeof(value), err);
-	netns_leave(previous);
+	r = netns_leave(previous, r, err);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	if (r == 0 && sscanf(value, "%u %u", &low, &high) == 2 && p->nat_min <= high && p->nat_max >= low) {
@@ -329,6 +381,23 @@ static int check_tables(struct an_worker *w, struct an_error *err)
 	return 0;
 }
 
+/* What is known of a worker whose gateway is gone stays, so that no slot's number is used twice. */
+static void choose_numbers(const struct an_worker_spec *spec, const struct record_worker *there,
+			   struct record_worker *ret)
+{
+	const bool known = there->max > 0;
+
+	ret->made = there->made;
+	ret->idle_target = known ? there->idle_target : LAYOUT_IDLE_TARGET;
+	ret->max = known ? there->max : LAYOUT_MAX;
+	if (spec->slots != AN_KEEP)
+		ret->idle_target = spec->slots;
+	if (spec->max != AN_KEEP && spec->max != 0)
+		ret->max = spec->max;
+	if (ret->idle_target > ret->max)
+		ret->idle_target = ret->max;
+}
+
 int preflight_choose(struct an_worker *w, const struct an_worker_spec *spec, struct preflight *ret,
 		     struct an_error *err)
 {
@@ -344,7 +413,7 @@ int preflight_choose(struct an_worker *w, const struct an_worker_spec *spec, str
 		return r;
 	memcpy(p->uplink, pre.uplink.link.name, sizeof(p->uplink));
 	p->mtu = pre.uplink.link.mtu;
-	p->ipv6 = pre.uplink.ipv6;
+	p->ipv6 = pre.uplink.ipv6 && p->mtu >= PREFLIGHT_MTU6;
 	p->nat_min = spec->nat_port_min ? spec->nat_port_min : LAYOUT_NAT_MIN;
 	p->nat_max = spec->nat_port_max ? spec->nat_port_max : LAYOUT_NAT_MAX;
 	p->n_resolvers =
@@ -353,10 +422,7 @@ int preflight_choose(struct an_worker *w, const struct an_worker_spec *spec, str
 	if (r == 0 && getrandom(p->key, sizeof(p->key), 0) != sizeof(p->key))
 		r = error_set(err, AN_FAILED, errno, "worker", "no random bytes: %m");
 	memcpy(pre.record.uplink, p->uplink, sizeof(pre.record.uplink));
-	pre.record.idle_target = spec->slots == AN_KEEP ? LAYOUT_IDLE_TARGET : spec->slots;
-	pre.record.max = spec->max == AN_KEEP || spec->max == 0 ? LAYOUT_MAX : spec->max;
-	if (pre.record.idle_target > pre.record.max)
-		pre.record.idle_target = pre.record.max;
+	choose_numbers(spec, &w->record, &pre.record);
 	w->plane = *p; /* the sysctls' names have the uplink in them */
 	if (r == 0)
 		r = attach_look(w, &pre.record.found, err);

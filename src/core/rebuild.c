@@ -45,11 +45,6 @@ static void join(struct actor *a, const struct an_port *port)
 		a->ports[a->n_ports++] = *port;
 }
 
-static uint16_t read_u16(const uint8_t *bytes)
-{
-	return (uint16_t)(bytes[0] << 8 | bytes[1]);
-}
-
 /* An element of one of the worker's port maps. */
 static int read_port(const struct nf_elem *elem, void *data)
 {
@@ -58,8 +53,8 @@ static int read_port(const struct nf_elem *elem, void *data)
 	const uint8_t *key = elem->key + (r->at ? size : 0);
 	const struct addr outer = addr_from(r->family, elem->value);
 	struct an_port port = { .protocol = key[0],
-				.port = read_u16(key + 4),
-				.actor_port = read_u16(elem->value + size) };
+				.port = elements_u16(key + 4),
+				.actor_port = elements_u16(elem->value + size) };
 	struct actor *a = by_outer(r, &outer);
 
 	if (!a)

@@ -62,12 +62,18 @@ static int find_int(const char *text, const char *key, int *ret)
 	return 0;
 }
 
-static int find_addr(const char *text, const char *key, struct addr *ret)
+static int find_addr(const char *text, const char *key, uint8_t family, struct addr *ret)
 {
 	char word[ADDR_TEXT];
+	struct addr a;
 	int r = find_text(text, key, word, sizeof(word));
 
-	return r < 0 ? r : addr_parse(word, ret);
+	if (r == 0)
+		r = addr_parse(word, &a);
+	if (r < 0 || a.family != family)
+		return -EINVAL;
+	*ret = a;
+	return 0;
 }
 
 static int check_version(const char *text, const char *what, struct an_error *err)
@@ -119,6 +125,8 @@ int record_worker_parse(const char *text, struct record_worker *ret_record, stru
 	struct record_worker r = { .made = 0 };
 	int version = check_version(text, what, err);
 
+	if (version == -EINVAL)
+		error_remedy(err, "give it another name, or delete it: ip link del " LAYOUT_WORKER_LINK);
 	if (version < 0)
 		return version;
 	if (find_u32(text, "made", &r.made) < 0 || find_u32(text, "idle", &r.idle_target) < 0 ||
@@ -169,10 +177,11 @@ int record_gateway_parse(const char *text, struct plane *p, struct an_error *err
 
 	if (version < 0)
 		return version;
-	if (find_addr(text, "in", &r.inner) < 0 || find_addr(text, "in6", &r.inner6) < 0 ||
-	    find_addr(text, "out", &r.range) < 0 || find_addr(text, "out6", &r.range6) < 0 ||
-	    find_u32(text, "v6", &v6) < 0 || find_u32(text, "nat", &nat) < 0 || nat > UINT16_MAX ||
-	    find_u32(text, "natto", &natto) < 0 || natto > UINT16_MAX || parse_key(text, r.key) < 0 ||
+	if (find_addr(text, "in", AF_INET, &r.inner) < 0 || find_addr(text, "in6", AF_INET6, &r.inner6) < 0 ||
+	    find_addr(text, "out", AF_INET, &r.range) < 0 ||
+	    find_addr(text, "out6", AF_INET6, &r.range6) < 0 || find_u32(text, "v6", &v6) < 0 ||
+	    find_u32(text, "nat", &nat) < 0 || nat > UINT16_MAX || find_u32(text, "natto", &natto) < 0 ||
+	    natto > UINT16_MAX || parse_key(text, r.key) < 0 ||
 	    layout_inner_gateway(&r.inner, &r.gateway) < 0 ||
 	    layout_inner_gateway(&r.inner6, &r.gateway6) < 0)
 		return damaged(err, what, text);

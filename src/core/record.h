@@ -4,7 +4,7 @@
  *
  *   actornet0   version, slots ever made, idle target, limit, uplink, sysctls as found
  *   up0         inner and outer addresses, masquerade ports, key of names
- *   gateway lo  the first of these once more, as of `up`
+ *   gateway lo  the first of these once more, as of `up` (and witness.h has it a third time)
  *   an<n>       the actor of the slot, so that a flushed gateway table can be made again; empty: idle
  *
  * Text of the form "actornet 1 key=value …": a version newer than this program's is refused by name.

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/lock.h"
+#include "base/sized.h"
 #include "core/actor.h"
 #include "core/bind.h"
 #include "core/tables.h"
@@ -95,9 +96,12 @@ int an_actor_release(struct an_worker *worker, const char *name, uint64_t genera
 		     struct an_actor_info *ret_info, struct an_error *err)
 {
 	const uint64_t start = clock_us();
+	struct an_actor_info info = { .size = sizeof(info) };
 	struct actor a;
 	int r = an_actor_name_check(name, err), lock;
 
+	if (r == 0)
+		r = sized_check(ret_info, err);
 	if (r < 0)
 		return r;
 	lock = worker_lock(worker, err);
@@ -109,8 +113,9 @@ int an_actor_release(struct an_worker *worker, const char *name, uint64_t genera
 	lock_drop(lock);
 	worker_wake(worker);
 	if (r >= 0 && ret_info) {
-		find_info(worker, &a, ret_info);
-		ret_info->elapsed_us = clock_us() - start;
+		find_info(worker, &a, &info);
+		info.elapsed_us = clock_us() - start;
+		sized_give(ret_info, &info);
 	}
 	return r;
 }

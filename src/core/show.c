@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Actors and the worker as the kernel has them. */
 #include "base/error.h"
+#include "base/sized.h"
 #include "core/bind.h"
 #include "core/find.h"
 #include "core/pool.h"
@@ -38,11 +39,6 @@ static int count_denied(struct an_worker *w, uint32_t n, struct an_actor_info *i
 	return 0;
 }
 
-static int check_size(size_t size, size_t wanted, struct an_error *err)
-{
-	return size >= wanted ? 0 : error_set(err, AN_USAGE, EINVAL, "result", "its size is %zu", size);
-}
-
 /* By name in the table; where that is gone, by the aliases. */
 static int find(struct an_worker *w, const char *name, struct actor *ret_actor, struct an_error *err)
 {
@@ -75,7 +71,7 @@ int an_actor_show(struct an_worker *worker, const char *name, struct an_actor_in
 	struct an_actor_info info = { .size = sizeof(info) };
 	struct actor a = { .n = 0 };
 	struct link link = { .index = 0 };
-	int r = check_size(ret_info->size, sizeof(info), err);
+	int r = sized_check(ret_info, err);
 
 	if (r == 0)
 		r = find(worker, name, &a, err);
@@ -91,7 +87,7 @@ int an_actor_show(struct an_worker *worker, const char *name, struct an_actor_in
 		return r;
 	r = count_denied(worker, a.n, &info, err);
 	if (r == 0)
-		*ret_info = info;
+		sized_give(ret_info, &info);
 	return r;
 }
 
@@ -172,11 +168,25 @@ int an_actor_netns(struct an_worker *worker, const char *name, struct an_error *
 	return r < 0 ? r : slot_open(worker, a.n, err);
 }
 
+/* It may be gone for the moment, or without an address. */
+static int find_uplink(struct an_worker *w, struct uplink *ret_uplink, struct an_error *err)
+{
+	struct an_error why = { .kind = 0 };
+	int r = uplink_find(&WORKER_SIDE(w)->rtnl, w->plane.uplink, ret_uplink, &why);
+
+	if (r == 0 || r == -ENODEV || r == -EADDRNOTAVAIL)
+		return 0;
+	if (err)
+		*err = why;
+	return r;
+}
+
 int an_worker_info(struct an_worker *worker, struct an_worker_info *ret_info, struct an_error *err)
 {
 	struct an_worker_info info = { .size = sizeof(info) };
 	char name[LAYOUT_NETNS_NAME], text[ADDR_TEXT];
-	int r = check_size(ret_info->size, sizeof(info), err);
+	struct uplink uplink = { .n_addresses = 0 };
+	int r = sized_check(ret_info, err);
 
 	if (r == 0)
 		r = worker_current(worker, err);
@@ -185,16 +195,18 @@ int an_worker_info(struct an_worker *worker, struct an_worker_info *ret_info, st
 	r = pool_look(worker, err);
 	if (r == 0 || r == -ENOENT)
 		r = pool_count(worker, &info.slots, err);
+	if (r == 0)
+		r = find_uplink(worker, &uplink, err);
 	if (r < 0)
 		return r;
 	snprintf(info.id, sizeof(info.id), "%s", worker->plane.id);
 	info.netns_inode = worker->inode;
 	snprintf(info.uplink, sizeof(info.uplink), "%s", worker->plane.uplink);
-	for (unsigned int i = 0; i < worker->n_addresses; i++) {
+	for (unsigned int i = 0; i < uplink.n_addresses; i++) {
 		size_t len = strlen(info.uplink_addresses);
 
 		snprintf(info.uplink_addresses + len, sizeof(info.uplink_addresses) - len, "%s%s",
-			 len ? " " : "", addr_format(&worker->addresses[i], text));
+			 len ? " " : "", addr_format(&uplink.addresses[i], text));
 	}
 	snprintf(info.gateway_netns, sizeof(info.gateway_netns), NETNS_DIR "/%s",
 		 layout_gateway_netns(&worker->plane, name));
@@ -209,6 +221,6 @@ int an_worker_info(struct an_worker *worker, struct an_worker_info *ret_info, st
 	info.idle = (uint32_t)worker->n_idle;
 	info.idle_target = worker->record.idle_target;
 	info.max = worker->record.max;
-	*ret_info = info;
+	sized_give(ret_info, &info);
 	return 0;
 }

@@ -21,7 +21,6 @@
 #define SLOT_BUF	2048 /* bytes for all requests of one side of a slot */
 #define SETTLE_TRIES	200
 #define SETTLE_PAUSE_NS 100000
-#define LO_INDEX	1 /* of the loopback device, in every namespace */
 
 static void cleanup_sock(struct nl_sock *sock)
 {
@@ -129,7 +128,7 @@ static int dress(struct an_worker *w, int netns_fd, struct an_error *err)
 	if (r < 0)
 		return r;
 	msg_init(&m, buf, sizeof(buf));
-	link_build_up(&m, LO_INDEX, 0);
+	link_build_up(&m, LAYOUT_LO_INDEX, 0);
 	if (w->record.found.forward6 >= 0) /* this kernel has IPv6 */
 		link_build_bare(&m, LAYOUT_INNER_INDEX);
 	link_build_up(&m, LAYOUT_INNER_INDEX, w->plane.mtu);
@@ -152,7 +151,7 @@ static int allow_ipv6(int netns_fd, struct an_error *err)
 		return previous;
 	for (size_t i = 0; r >= 0 && i < sizeof(names) / sizeof(*names); i++)
 		r = sysctl_set(names[i], "0", err);
-	netns_leave(previous);
+	r = netns_leave(previous, r, err);
 	return r < 0 ? r : 0;
 }
 

@@ -106,6 +106,7 @@ static int read_port(struct reader *r, uint16_t *ret)
 static int read_address(struct reader *r, struct an_port *port)
 {
 	const char *end = r->at[0] == '[' ? strchr(r->at, ']') : NULL;
+	const struct addr mapped = { AF_INET6, 96, { [10] = 0xff, [11] = 0xff } };
 	size_t len = strspn(r->at, "0123456789.");
 	char text[ADDR_TEXT];
 	struct addr a;
@@ -116,6 +117,8 @@ static int read_address(struct reader *r, struct an_port *port)
 		snprintf(text, sizeof(text), "%.*s", (int)(end - r->at - 1), r->at + 1);
 		if (strchr(text, '/') || addr_parse(text, &a) < 0 || a.family != AF_INET6)
 			return complain(r, "what is in brackets is not an IPv6 address");
+		if (addr_contains(&mapped, &a))
+			return complain(r, "an IPv4 address is written without brackets and ::ffff:");
 		r->at = end + 2;
 	} else if (memchr(r->at, '.', len)) {
 		if (r->at[len] != ':' || len >= sizeof(text))

@@ -6,6 +6,7 @@
 #include "core/foreign.h"
 #include "core/gateway.h"
 #include "core/tables.h"
+#include "core/witness.h"
 #include "nf/conntrack.h"
 #include "rtnl/link.h"
 #include <errno.h>
@@ -73,7 +74,7 @@ static int forget_flows(struct an_worker *w, struct an_error *err)
 	return r < 0 ? r : 0;
 }
 
-/* Its link goes last, and with it the record of what is to be put back: what failed is tried once more from memory. */
+/* What failed is tried once more: without the sysctls as found nothing of the worker's table may go. */
 static int detach(struct an_worker *w, struct an_error *err)
 {
 	struct an_error first = { .kind = 0 };
@@ -83,22 +84,34 @@ static int detach(struct an_worker *w, struct an_error *err)
 }
 
 /*
- * Killed at any point, it must be seen that something is left, and what: so the worker's side goes first, while the
- * link's alias still tells the sysctls as found (the gateway would take the link with it), then the gateway, without
- * which no one takes what is left of the slots for a pool.
+ * The worker's table keeps others' packets from being forwarded, and the witness tells what is to be put back: both
+ * stay as long as that can't be done.
+ */
+static void clean_worker(struct an_worker *w, struct outcome *o)
+{
+	note(o, tables_drop(w, error_of(o)));
+	note(o, foreign_withdraw(w, error_of(o)));
+	if (w->plane.range.family) /* else nothing was read of it */
+		note(o, forget_flows(w, error_of(o)));
+	if (!o->first)
+		note(o, witness_drop(w, error_of(o)));
+}
+
+/*
+ * Killed at any point, it must be seen that something is left, and what: so the sysctls go first, then the gateway,
+ * without which no one takes what is left of the slots for a pool, and the witness of the sysctls as found goes last.
  */
 int teardown(struct an_worker *w, uint32_t *ret_slots, struct an_error *err)
 {
 	struct outcome o = { .err = err };
 	uint32_t slots = 0;
+	int detached = detach(w, error_of(&o));
 
-	note(&o, detach(w, error_of(&o)));
+	note(&o, detached);
 	note(&o, gateway_drop(w, error_of(&o)));
 	note(&o, drop_slots(w, &slots, error_of(&o)));
-	note(&o, tables_drop(w, error_of(&o)));
-	note(&o, foreign_withdraw(w, error_of(&o)));
-	if (w->plane.range.family) /* else nothing was read of it */
-		note(&o, forget_flows(w, error_of(&o)));
+	if (detached >= 0)
+		clean_worker(w, &o);
 	w->n_idle = w->n_released = w->n_named = 0;
 	if (ret_slots)
 		*ret_slots = slots;
@@ -119,16 +132,29 @@ static int exists(const char *name, void *data)
 	return 0;
 }
 
-/* Without the link: are there namespaces of this worker, or its table? */
+/* Without the link: are there namespaces of this worker, its table, the witness? What is known to be put back? */
 static int look_for_rest(struct an_worker *w, struct an_error *err)
 {
 	char name[LAYOUT_NETNS_NAME];
-	bool found = false;
-	int r = netns_dump(layout_gateway_netns(&w->plane, name), exists, &found, err);
+	bool found = false, stale;
+	int r = witness_recall(w, &w->record, err), gateway;
 
+	if (r != -ENOENT)
+		return r < 0 ? r : PRESENCE_HALF;
+	gateway = gateway_recall(w, &w->record);
+	if (gateway == 0)
+		return PRESENCE_HALF;
+	stale = gateway == -ESTALE;
+	r = foreign_table(w, err);
 	if (r < 0)
 		return r;
-	return found ? PRESENCE_HALF : PRESENCE_NONE;
+	found = r == 1;
+	r = netns_dump(layout_gateway_netns(&w->plane, name), exists, &found, err);
+	if (r < 0)
+		return r;
+	if (!found)
+		return PRESENCE_NONE;
+	return stale ? PRESENCE_STALE : PRESENCE_HALF;
 }
 
 int presence_look(struct an_worker *w, struct an_error *err)
@@ -137,10 +163,8 @@ int presence_look(struct an_worker *w, struct an_error *err)
 	struct link link;
 	int r = link_get(&WORKER_SIDE(w)->rtnl, LAYOUT_WORKER_LINK, &link, err);
 
-	if (r == -ENODEV) {
-		gateway_recall(w, &w->record); /* else nothing is known to be put back */
+	if (r == -ENODEV)
 		return look_for_rest(w, err);
-	}
 	if (r < 0)
 		return r;
 	w->worker_index = link.index;

@@ -3,9 +3,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/lock.h"
+#include "base/sized.h"
 #include "core/attach.h"
 #include "core/foreign.h"
 #include "core/gateway.h"
+#include "core/local.h"
 #include "core/orphans.h"
 #include "core/pool.h"
 #include "core/preflight.h"
@@ -14,12 +16,14 @@
 #include "core/tables.h"
 #include "core/teardown.h"
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 /* The worker as it would be, for a dry run. */
-static void describe(const struct an_worker *w, const struct preflight *pre, struct an_worker_info *info)
+static void describe(const struct an_worker *w, const struct an_worker_spec *spec,
+		     const struct preflight *pre, struct an_worker_info *info)
 {
 	char text[ADDR_TEXT];
 
@@ -28,10 +32,10 @@ static void describe(const struct an_worker *w, const struct preflight *pre, str
 	snprintf(info->uplink, sizeof(info->uplink), "%s", pre->plane.uplink);
 	snprintf(info->inner, sizeof(info->inner), "%s", addr_format(&pre->plane.inner, text));
 	snprintf(info->range, sizeof(info->range), "%s", addr_format(&pre->plane.range, text));
-	if (pre->plane.ipv6) {
+	if (pre->plane.ipv6)
 		snprintf(info->inner6, sizeof(info->inner6), "%s", addr_format(&pre->plane.inner6, text));
+	if (pre->plane.ipv6 && spec->range6) /* else random, and another one then */
 		snprintf(info->range6, sizeof(info->range6), "%s", addr_format(&pre->plane.range6, text));
-	}
 	info->mtu = pre->plane.mtu;
 	info->ipv6 = pre->plane.ipv6;
 	info->idle_target = pre->record.idle_target;
@@ -46,8 +50,6 @@ static int build(struct an_worker *w, const struct preflight *pre, struct an_wor
 
 	w->plane = pre->plane;
 	w->record = pre->record;
-	memcpy(w->addresses, pre->uplink.addresses, sizeof(w->addresses));
-	w->n_addresses = pre->uplink.n_addresses;
 	r = gateway_make(w, err);
 	if (r == 0)
 		r = tables_make(w, &nobody, err);
@@ -55,6 +57,8 @@ static int build(struct an_worker *w, const struct preflight *pre, struct an_wor
 		r = attach_make(w, err);
 	if (r == 0)
 		r = tables_around(w, err); /* the link's own address is there now */
+	if (r == 0)
+		r = local_look(w, err);
 	if (r == 0)
 		r = pool_fill(w, 0, err);
 	if (r == 0)
@@ -71,7 +75,7 @@ static int prepare(struct an_worker *w, const struct an_worker_spec *spec, struc
 	if (r < 0)
 		return r;
 	if (spec->flags & AN_UP_DRY_RUN) {
-		describe(w, &pre, ret_info);
+		describe(w, spec, &pre, ret_info);
 		return 0;
 	}
 	r = build(w, &pre, ret_info, err);
@@ -136,8 +140,6 @@ static int resize(struct an_worker *w, const struct an_worker_spec *spec, struct
 		w->record.idle_target = spec->slots;
 	if (spec->max != AN_KEEP && spec->max != 0)
 		w->record.max = spec->max;
-	if (w->record.idle_target > w->record.max)
-		w->record.idle_target = w->record.max;
 	made = w->record.made;
 	r = memcmp(&before, &w->record, sizeof(before)) != 0 ? worker_save(w, err) : 0;
 	if (r == 0)
@@ -162,11 +164,24 @@ static int resize(struct an_worker *w, const struct an_worker_spec *spec, struct
 	return r;
 }
 
+static const char *resolv_conf(const struct an_worker_spec *spec)
+{
+	return spec->resolv_conf ? spec->resolv_conf : "/etc/resolv.conf";
+}
+
+static void read_resolvers(struct an_worker *w, const struct an_worker_spec *spec)
+{
+	w->plane.n_resolvers = resolver_read(resolv_conf(spec), w->plane.resolvers);
+}
+
 static int adjust(struct an_worker *w, const struct an_worker_spec *spec, struct an_worker_info *ret_info,
 		  struct an_error *err)
 {
 	int r = same_options(w, spec, err);
 
+	if (r == 0)
+		r = preflight_numbers(spec, &w->record, err);
+	read_resolvers(w, spec);
 	if (r < 0 || spec->flags & AN_UP_DRY_RUN)
 		return r < 0 ? r : an_worker_info(w, ret_info, err);
 	r = gateway_mend(w, err);
@@ -181,8 +196,7 @@ static int adjust(struct an_worker *w, const struct an_worker_spec *spec, struct
 		r = pool_sweep(w, err);
 	if (r < 0)
 		return r;
-	w->plane.n_resolvers =
-		resolver_read(spec->resolv_conf ? spec->resolv_conf : "/etc/resolv.conf", w->plane.resolvers);
+	read_resolvers(w, spec); /* anew: a repair has taken them from the tables */
 	r = tables_around(w, err);
 	if (r == 0 && spec->flags & AN_UP_ALLOW_FORWARD)
 		r = foreign_allow(w, err);
@@ -191,10 +205,69 @@ static int adjust(struct an_worker *w, const struct an_worker_spec *spec, struct
 	return r;
 }
 
+static void notice(struct an_worker_info *info, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+static void notice(struct an_worker_info *info, const char *format, ...)
+{
+	const size_t size = sizeof(info->notice), len = strlen(info->notice);
+	const char *between = len > 0 ? "; " : "";
+	va_list args;
+
+	if (len + strlen(between) >= size)
+		return;
+	memcpy(info->notice + len, between, strlen(between));
+	va_start(args, format);
+	vsnprintf(info->notice + len + strlen(between), size - len - strlen(between), format, args);
+	va_end(args);
+}
+
+/* What the operator should know beside what there is. */
+static void notices(struct an_worker *w, const struct an_worker_spec *spec, struct an_worker_info *info)
+{
+	const uint32_t used = info->slots > info->idle ? info->slots - info->idle : 0;
+	char foreign[sizeof(info->notice)];
+	struct uplink uplink;
+
+	foreign_notice(w, foreign, sizeof(foreign));
+	if (foreign[0])
+		notice(info, "%s", foreign);
+	if (!info->ipv6 && (spec->range6 || spec->inner6))
+		notice(info, "%s has no effect, IPv6 is off: %s had %s when the worker was prepared",
+		       spec->range6 ? "--range6" : "--inner6", info->uplink,
+		       info->mtu < PREFLIGHT_MTU6 ? "an MTU below 1280" : "no global IPv6 address");
+	if (w->plane.n_resolvers == 0)
+		notice(info,
+		       "actors have no DNS: %.100s names no resolver that can be reached from outside the worker",
+		       resolv_conf(spec));
+	if (uplink_find(&WORKER_SIDE(w)->rtnl, info->uplink, &uplink, NULL) == 0 &&
+	    uplink.link.mtu != info->mtu)
+		notice(info,
+		       "the MTU of %s is %u now, and %u for the actors: actornet down, then actornet up",
+		       info->uplink, uplink.link.mtu, info->mtu);
+	if (used > info->max)
+		notice(info,
+		       "%u slots are in use, more than --max %u: they stay until their actors are released",
+		       used, info->max);
+}
+
+/* Nothing tells any more how the worker was before an earlier `up`: it is taken as it is. */
+static void notice_loss(const struct an_worker *w, struct an_worker_info *info)
+{
+	const struct record_found *found = &w->record.found;
+
+	if (found->forward4 == 1 || found->forward6 == 1)
+		notice(info,
+		       "an earlier actornet was removed, of which every record was lost: %s forwards packets, and "
+		       "it is not known whether it did before",
+		       w->record.uplink);
+}
+
 static int up(struct an_worker *w, const struct an_worker_spec *spec, struct an_worker_info *info,
 	      struct an_error *err)
 {
 	int presence = presence_look(w, err), r = 0;
+	const bool known = w->record.uplink[0];
+	uint32_t removed = 0;
 
 	if (presence < 0)
 		return presence;
@@ -202,9 +275,13 @@ static int up(struct an_worker *w, const struct an_worker_spec *spec, struct an_
 		return adjust(w, spec, info, err);
 	if (!(spec->flags & AN_UP_DRY_RUN))
 		orphans_drop(w, NULL); /* no concern of this worker's if it can't be done */
-	if (presence == PRESENCE_HALF && !(spec->flags & AN_UP_DRY_RUN))
-		r = teardown(w, NULL, err);
-	return r < 0 ? r : prepare(w, spec, info, err);
+	if (presence != PRESENCE_NONE && !(spec->flags & AN_UP_DRY_RUN))
+		r = teardown(w, &removed, err);
+	if (r >= 0)
+		r = prepare(w, spec, info, err);
+	if (r >= 0 && presence == PRESENCE_HALF && removed > 0 && !known)
+		notice_loss(w, info);
+	return r;
 }
 
 static int up_locked(struct an_worker *w, const struct an_worker_spec *spec, struct an_worker_info *info,
@@ -221,7 +298,7 @@ static int up_locked(struct an_worker *w, const struct an_worker_spec *spec, str
 		return lock;
 	r = up(w, spec, info, err);
 	if (r >= 0)
-		foreign_notice(w, info->notice, sizeof(info->notice));
+		notices(w, spec, info);
 	if (fresh && (r < 0 || spec->flags & AN_UP_DRY_RUN)) /* nothing was made: no file of ours stays */
 		lock_remove(lock, path);
 	else
@@ -233,22 +310,26 @@ int an_worker_up(struct an_worker **ret_worker, const struct an_worker_spec *spe
 		 struct an_worker_info *ret_info, struct an_error *err)
 {
 	const uint64_t start = clock_us();
+	struct an_worker_spec own = { .size = sizeof(own), .slots = AN_KEEP, .max = AN_KEEP };
 	struct an_worker_info info = { .size = sizeof(info) };
 	struct an_worker *w = NULL;
-	int r;
+	int r = sized_take(&own, spec, SIZED_TO(struct an_worker_spec, netns_fd), "worker spec", err);
 
-	if (!spec)
-		return error_set(err, AN_USAGE, EINVAL, "worker spec", "is missing");
-	r = preflight_spec(spec, err);
 	if (r == 0)
-		r = worker_new(&w, spec->netns_fd, err);
+		r = sized_check(ret_info, err);
+	if (r == 0)
+		r = preflight_spec(&own, err);
+	if (r == 0)
+		r = netns_lasting(err);
+	if (r == 0)
+		r = worker_new(&w, own.netns_fd, err);
 	if (r < 0 || !w) /* on success there is one, but analyzers don't know */
 		return r;
-	r = up_locked(w, spec, &info, err);
+	r = up_locked(w, &own, &info, err);
 	info.elapsed_us = clock_us() - start;
 	if (r >= 0 && ret_info)
-		*ret_info = info;
-	if (r >= 0 && ret_worker && !(spec->flags & AN_UP_DRY_RUN)) {
+		sized_give(ret_info, &info);
+	if (r >= 0 && ret_worker && !(own.flags & AN_UP_DRY_RUN)) {
 		worker_wake(w);
 		*ret_worker = w;
 	} else {

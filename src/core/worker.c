@@ -4,6 +4,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/lock.h"
+#include "core/local.h"
+#include "core/witness.h"
 #include "rtnl/link.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -51,8 +53,8 @@ static int own_fd(int netns_fd, struct an_error *err)
 		return netns_open_self(err);
 	fd = fcntl(netns_fd, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
-		return error_set(err, AN_USAGE, errno, "worker", "its namespace's descriptor %d: %m",
-				 netns_fd);
+		return error_errno(err, errno == EBADF ? AN_USAGE : AN_FAILED, errno, "worker",
+				   "descriptor %d of its namespace", netns_fd);
 	return fd;
 }
 
@@ -67,9 +69,10 @@ int worker_new(struct an_worker **ret_worker, int netns_fd, struct an_error *err
 		return error_set(err, AN_FAILED, ENOMEM, "worker", "out of memory");
 	w->side[ELEMENTS_WORKER] = w->side[ELEMENTS_GATEWAY] = side_closed;
 	w->diag = (struct nl_sock)NL_SOCK_CLOSED;
+	w->changes_fd = -1;
 	w->next = 1;
 	w->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r = w->event_fd < 0 ? error_set(err, AN_FAILED, errno, "worker", "eventfd: %m") : 0;
+	r = w->event_fd < 0 ? error_errno(err, AN_FAILED, errno, "worker", "make an eventfd") : 0;
 	fd = r == 0 ? own_fd(netns_fd, err) : -1;
 	if (r == 0)
 		r = fd < 0 ? fd : side_open(WORKER_SIDE(w), fd, err);
@@ -77,6 +80,8 @@ int worker_new(struct an_worker **ret_worker, int netns_fd, struct an_error *err
 		r = netns_inode(fd, &w->inode, err);
 	if (r == 0)
 		r = side_socket(&w->diag, fd, NETLINK_SOCK_DIAG, err);
+	if (r == 0)
+		r = w->changes_fd = local_open(fd, err);
 	if (r < 0) {
 		an_worker_close(w);
 		return r;
@@ -109,19 +114,6 @@ void worker_close_gateway(struct an_worker *w)
 	w->side[ELEMENTS_GATEWAY] = side_closed;
 }
 
-/* Which addresses a socket of the worker's could hold a port at. */
-static int load_addresses(struct an_worker *w, struct an_error *err)
-{
-	struct uplink uplink;
-	int r = uplink_find(&WORKER_SIDE(w)->rtnl, w->plane.uplink, &uplink, err);
-
-	if (r < 0)
-		return r == -ENODEV || r == -EADDRNOTAVAIL ? 0 : r; /* gone for the moment */
-	memcpy(w->addresses, uplink.addresses, sizeof(w->addresses));
-	w->n_addresses = uplink.n_addresses;
-	return 0;
-}
-
 int worker_load(struct an_worker *w, struct an_error *err)
 {
 	struct link link;
@@ -140,7 +132,7 @@ int worker_load(struct an_worker *w, struct an_error *err)
 	snprintf(w->plane.uplink, sizeof(w->plane.uplink), "%s", w->record.uplink);
 	r = worker_load_gateway(w, err);
 	if (r == 0)
-		return load_addresses(w, err);
+		return local_look(w, err); /* now, so that the first activation need not */
 	/*
 	 * No namespace, none any more, no link in it, no record of ours: any other error tells nothing of
 	 * the worker.
@@ -156,7 +148,10 @@ int worker_load(struct an_worker *w, struct an_error *err)
 int worker_save(struct an_worker *w, struct an_error *err)
 {
 	char text[RECORD_TEXT];
+	int r = witness_save(w, err);
 
+	if (r < 0)
+		return r;
 	return link_set_alias(&WORKER_SIDE(w)->rtnl, w->worker_index, record_worker_format(&w->record, text),
 			      err);
 }
@@ -243,6 +238,7 @@ void an_worker_close(struct an_worker *worker)
 	side_close(GATEWAY_SIDE(worker));
 	side_close(WORKER_SIDE(worker));
 	nl_close(&worker->diag);
+	fd_close(worker->changes_fd);
 	fd_close(worker->event_fd);
 	free(worker->idle);
 	free(worker->released);

@@ -9,10 +9,12 @@
 #include "nf/txn.h"
 #include "nl/sock.h"
 #include "plane/layout.h"
+#include "rtnl/address.h"
 #include <actornet/actor.h>
 #include <actornet/worker.h>
 
-#define WORKER_LOCK_MS 5000 /* how long a writer waits for another */
+#define WORKER_LOCK_MS	 5000 /* how long a writer waits for another */
+#define WORKER_ADDRESSES 64   /* of the worker's own, kept at most */
 
 /** struct side - one of the two namespaces: where it is, and sockets in it */
 struct side {
@@ -26,7 +28,9 @@ struct side {
  * @inode:      of the worker's namespace; its hex digits are the plane's id
  * @side:       by enum elements_table
  * @diag:       for sockets of the worker that hold ports
- * @addresses:  global addresses of the worker's uplink, [n_addresses], as of the last look
+ * @addresses:  the worker's addresses but loopback ones and ours, [n_addresses], as of the last look (core/local.h)
+ * @addresses_known: there was a look, and no change was heard of since; @more_addresses: there is no room for all
+ * @changes_fd: hears of changes of the worker's addresses
  * @next, @last: slot numbers reserved in the record and not used yet; none where @next is above @last
  * @event_fd:   readable while something is put off
  * @idle:       numbers of idle slots as last seen, [n_idle]; the kernel decides at the claim
@@ -39,8 +43,10 @@ struct an_worker {
 	struct record_worker record;
 	struct side side[ELEMENTS_TABLES];
 	struct nl_sock diag;
-	struct addr addresses[UPLINK_ADDRESSES];
+	struct address addresses[WORKER_ADDRESSES];
 	unsigned int n_addresses;
+	bool addresses_known, more_addresses;
+	int changes_fd;
 	uint32_t worker_index;
 	uint32_t next, last;
 	int event_fd;
@@ -70,7 +76,7 @@ int worker_current(const struct an_worker *w, struct an_error *err);
 int worker_lock(const struct an_worker *w, struct an_error *err);
 /** worker_lock_path() - of the lock file. */
 void worker_lock_path(const struct an_worker *w, char buf[static 64]);
-/** worker_save() - write the worker's record. Return: 0 or a negative errno. */
+/** worker_save() - write the worker's record, to its link and beside it (witness.h). Return: 0 or a negative errno. */
 int worker_save(struct an_worker *w, struct an_error *err);
 /** worker_wake() - make an_worker_fd() readable, or not. */
 void worker_wake(struct an_worker *w);

@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/netlink.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
@@ -102,8 +103,12 @@ int netns_open(const char *name_or_path, struct an_error *err)
 	if (netns_is_one(fd))
 		return take_fd(&fd);
 	/* What a pin leaves when its mount is gone, as after a reboot of a container. */
-	netns_error(err, EINVAL, name_or_path, "that file is none");
-	error_remedy(err, "remove %s if it is a left-over", path);
+	error_set(err, AN_FAILED, EINVAL, "", "the file %s is no network namespace", path);
+	error_object(err, "network namespace '%.120s'", name_or_path);
+	if (!strncmp(path, NETNS_DIR "/", strlen(NETNS_DIR "/")))
+		error_remedy(err, "remove %s if it is a left-over", path);
+	else
+		error_remedy(err, "give the path of one, for example /proc/PID/ns/net");
 	return -EINVAL;
 }
 
@@ -140,29 +145,43 @@ int netns_enter(int netns_fd, struct an_error *err)
 	return take_fd(&previous);
 }
 
-void netns_leave(int previous)
+int netns_leave(int previous, int r, struct an_error *err)
 {
-	int saved = errno;
+	int saved = errno, back = 0;
 
 	if (previous < 0)
-		return;
-	/* We came from there, so nothing but a passing lack of memory can keep us out. */
-	for (int i = 0; i < NETNS_LEAVE_TRIES && setns(previous, CLONE_NEWNET) < 0; i++)
+		return r;
+	/* We came from there: only a passing lack of memory keeps us out, or a right that was lost meanwhile. */
+	for (int i = 0; i < NETNS_LEAVE_TRIES; i++) {
+		back = setns(previous, CLONE_NEWNET) < 0 ? -errno : 0;
+		if (back != -ENOMEM)
+			break;
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
 	fd_close(previous);
 	errno = saved;
+	return back < 0 ? error_errno(err, AN_FAILED, -back, "network namespace", "leave") : r;
 }
 
 int netns_socket(int netns_fd, int domain, int type, int protocol, struct an_error *err)
 {
 	int previous = netns_enter(netns_fd, err);
-	int fd, errnum;
+	int fd, errnum, r;
 
 	if (previous < 0)
 		return previous;
 	fd = fault_point("socket") < 0 ? -1 : socket(domain, type | SOCK_CLOEXEC, protocol);
 	errnum = errno;
-	netns_leave(previous);
+	r = netns_leave(previous, 0, err);
+	if (r < 0) {
+		fd_close(fd);
+		return r;
+	}
+	if (fd < 0 && domain == AF_NETLINK && errnum == EPROTONOSUPPORT)
+		return error_feature(err, "a kind of netlink",
+				     protocol == NETLINK_NETFILTER   ? "NETFILTER_NETLINK"
+				     : protocol == NETLINK_SOCK_DIAG ? "INET_DIAG"
+								     : "NET");
 	if (fd < 0)
 		return error_errno(err, AN_FAILED, errnum, "network namespace", "open a socket in it");
 	return fd;
@@ -214,14 +233,19 @@ static int netns_dir_make(struct netns_dir *dir)
 static int netns_make(void)
 {
 	int previous = netns_open_path(NETNS_SELF);
-	int fd;
+	int fd, r;
 
 	if (previous < 0)
 		return -1;
 	if (fault_point("unshare") < 0 || unshare(CLONE_NEWNET) < 0)
 		return fd_close(previous);
 	fd = netns_open_path(NETNS_SELF);
-	netns_leave(previous);
+	r = netns_leave(previous, 0, NULL);
+	if (r < 0) {
+		fd_close(fd);
+		errno = -r;
+		return -1;
+	}
 	return fd;
 }
 
@@ -252,12 +276,18 @@ int netns_add(const char *name, struct an_error *err)
 	const char *operation = "share " NETNS_DIR;
 	int r = netns_path(name, path, err);
 
+	if (r == 0)
+		r = netns_lasting(err);
 	if (r < 0)
 		return r;
 	if (netns_dir_make(&dir) < 0)
 		goto undo;
 	operation = "make";
 	fd = netns_make();
+	if (fd < 0 && errno == EINVAL) { /* unshare(2) */
+		netns_dir_unmake(&dir);
+		return error_feature(err, "network namespaces", "NET_NS");
+	}
 	if (fd < 0)
 		goto undo;
 	operation = "pin";

@@ -26,10 +26,16 @@ int netns_open_self(struct an_error *err);
 int netns_inode(int fd, uint64_t *ret_inode, struct an_error *err);
 
 /**
+ * netns_lasting() - do names that are pinned now outlive this program?
+ * Return: 0 if so, or a negative errno: EINVAL (AN_USAGE): not those made under `ip netns exec`.
+ */
+int netns_lasting(struct an_error *err);
+
+/**
  * netns_add() - make a namespace and pin it under NETNS_DIR
  * The calling thread is in its own namespace again on return. NETNS_DIR is made a shared mount point first,
  * as ip-netns(8) does, so that names made later by others don't hide ours.
- * Return: a descriptor of the new namespace, or a negative errno: EEXIST. Nothing is left after a failure.
+ * Return: a descriptor of the new namespace, or a negative errno: EEXIST, or as netns_lasting(). Nothing is left after a failure.
  */
 int netns_add(const char *name, struct an_error *err);
 /** netns_del() - unpin a name, mounted or not. Return: 1, 0 if there was none, or a negative errno. */
@@ -53,7 +59,11 @@ int netns_socket(int netns_fd, int domain, int type, int protocol, struct an_err
  * Return: descriptor of the one before for netns_leave(), or a negative errno.
  */
 int netns_enter(int netns_fd, struct an_error *err);
-/** netns_leave() - back to it; closes the descriptor. */
-void netns_leave(int previous);
+/**
+ * netns_leave() - back to it; closes the descriptor
+ * @r: what came of the visit
+ * Return: @r; or a negative errno if the thread could not go back: nothing more is to be done in it then.
+ */
+int netns_leave(int previous, int r, struct an_error *err);
 
 #endif

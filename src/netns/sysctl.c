@@ -12,9 +12,13 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
+#include <time.h>
 
 #define SYSCTL_DIR   "/proc/sys/net/"
 #define SYSCTL_VALUE 512
+/* Of what another process may be in the way of for a moment. */
+#define SYSCTL_TRIES	100
+#define SYSCTL_PAUSE_NS 1000000
 
 static int sysctl_error(struct an_error *err, int errnum, const char *name, const char *operation)
 {
@@ -119,11 +123,29 @@ static int sysctl_error_read_only(struct an_error *err, const char *name, const 
 	return -EROFS;
 }
 
+/*
+ * Nobody may have a file of it open to write meanwhile (EBUSY): another's write is soon over. Return: 0, or -1 with
+ * errno set.
+ */
+static int sysctl_close_mount(const char *mount_point, unsigned long flags)
+{
+	int r;
+
+	for (int i = 0; (r = mount(NULL, mount_point, NULL, flags, NULL)) < 0 && errno == EBUSY; i++) {
+		if (i == SYSCTL_TRIES)
+			break;
+		nanosleep(&(struct timespec){ .tv_nsec = SYSCTL_PAUSE_NS }, NULL);
+	}
+	return r;
+}
+
 /**
  * sysctl_write_remounted() - write to a read-only /proc/sys
  *
  * Container engines mount /proc/sys over itself, read-only. We lift that for the length of one write.
- * Whatever happens between, it is read-only again after: that call doesn't pass by the fault border.
+ * Whatever happens between, it is read-only again after: that call doesn't pass by the fault border. Another
+ * process may do the same at the same time: so what is found now need not be what was there before, and the
+ * other's end may come before our write, which is then tried again.
  *
  * Return: 0 or a negative errno, @err set.
  */
@@ -132,16 +154,17 @@ static int sysctl_write_remounted(const char *name, const char *path, const char
 	static const char mount_point[] = "/proc/sys";
 	unsigned long flags;
 	struct statvfs fs;
-	int r;
+	int r = -EROFS;
 
 	if (statvfs(mount_point, &fs) < 0)
 		return sysctl_error(err, errno, name, "look at /proc/sys for");
-	flags = sysctl_mount_flags(&fs);
-	if (fault_point("mount") < 0 ||
-	    mount(NULL, mount_point, NULL, flags & ~(unsigned long)MS_RDONLY, NULL) < 0)
-		return sysctl_error_read_only(err, name, value);
-	r = sysctl_write(path, value);
-	if (mount(NULL, mount_point, NULL, flags, NULL) < 0) {
+	flags = sysctl_mount_flags(&fs) & ~(unsigned long)MS_RDONLY;
+	for (int i = 0; r == -EROFS && i < SYSCTL_TRIES; i++) {
+		if (fault_point("mount") < 0 || mount(NULL, mount_point, NULL, flags, NULL) < 0)
+			return sysctl_error_read_only(err, name, value);
+		r = sysctl_write(path, value);
+	}
+	if (sysctl_close_mount(mount_point, flags | MS_RDONLY) < 0) {
 		sysctl_error(err, errno, name, "make /proc/sys read-only again after");
 		return error_remedy(err, "mount -o remount,bind,ro %s", mount_point);
 	}

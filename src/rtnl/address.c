@@ -59,20 +59,6 @@ int address_add(struct nl_sock *rtnl, uint32_t index, const struct addr *addr, u
 	return address_done(r, rtnl, index, addr, err);
 }
 
-int address_del(struct nl_sock *rtnl, uint32_t index, const struct addr *addr, struct an_error *err)
-{
-	_Alignas(4) char buf[REQUEST_BUF];
-	struct msg m;
-	int r;
-
-	msg_init(&m, buf, sizeof(buf));
-	address_build(&m, RTM_DELADDR, index, addr, 0);
-	r = request_send(rtnl, &m, (const int[]){ EADDRNOTAVAIL, 0 }, err);
-	if (r < 0)
-		error_context(err, "delete");
-	return address_done(r, rtnl, index, addr, err);
-}
-
 struct address_reader {
 	address_cb *cb;
 	void *data;

@@ -19,7 +19,7 @@ struct address {
 	uint32_t flags;
 };
 
-/** address_build() - append the request of address_add() (RTM_NEWADDR) or address_del() (RTM_DELADDR). */
+/** address_build() - append the request of address_add() (RTM_NEWADDR). */
 void address_build(struct msg *m, uint16_t type, uint32_t index, const struct addr *addr, uint32_t flags);
 /**
  * address_add() - add, without duplicate address detection
@@ -32,8 +32,6 @@ void address_build(struct msg *m, uint16_t type, uint32_t index, const struct ad
  */
 int address_add(struct nl_sock *rtnl, uint32_t index, const struct addr *addr, uint32_t flags,
 		struct an_error *err);
-/** address_del() - Return: 1, 0 if there was none, or a negative errno. */
-int address_del(struct nl_sock *rtnl, uint32_t index, const struct addr *addr, struct an_error *err);
 /** address_dump() - of one family; AF_UNSPEC: both. */
 typedef int address_cb(const struct address *address, void *data);
 int address_dump(struct nl_sock *rtnl, uint8_t family, address_cb *cb, void *data, struct an_error *err);

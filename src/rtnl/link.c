@@ -137,6 +137,8 @@ int link_add_veth(struct nl_sock *rtnl, const struct link_veth *spec, struct an_
 	msg_init(&m, buf, sizeof(buf));
 	link_build_ends(&m, end, spec->mtu);
 	r = nl_call(rtnl, &m, NULL, NULL, NULL, err);
+	if (r == -EOPNOTSUPP) /* no such kind of link */
+		return error_feature(err, "veth links", "VETH");
 	if (r < 0) {
 		error_object(err, "link '%s' with peer '%s'", spec->name, spec->peer);
 		error_context(err, "add");
@@ -315,16 +317,6 @@ int link_set_up(struct nl_sock *rtnl, uint32_t index, uint32_t mtu, struct an_er
 	if (mtu)
 		msg_put_u32(&m, IFLA_MTU, mtu);
 	return link_change(rtnl, &m, index, "set up", err);
-}
-
-int link_set_mtu(struct nl_sock *rtnl, uint32_t index, uint32_t mtu, struct an_error *err)
-{
-	_Alignas(4) char buf[REQUEST_BUF];
-	struct msg m;
-
-	link_begin_change(&m, buf, index, 0);
-	msg_put_u32(&m, IFLA_MTU, mtu);
-	return link_change(rtnl, &m, index, "set MTU", err);
 }
 
 int link_set_alias(struct nl_sock *rtnl, uint32_t index, const char *alias, struct an_error *err)

@@ -73,7 +73,6 @@ void link_build_up(struct msg *m, uint32_t index, uint32_t mtu);
 void link_build_bare(struct msg *m, uint32_t index);
 /** link_set_up() - up, with @mtu where that is not 0. */
 int link_set_up(struct nl_sock *rtnl, uint32_t index, uint32_t mtu, struct an_error *err);
-int link_set_mtu(struct nl_sock *rtnl, uint32_t index, uint32_t mtu, struct an_error *err);
 /** link_set_alias() - up to 255 bytes; "" removes it. */
 int link_set_alias(struct nl_sock *rtnl, uint32_t index, const char *alias, struct an_error *err);
 /**

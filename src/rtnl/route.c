@@ -238,22 +238,6 @@ int route_add(struct nl_sock *rtnl, const struct route *route, struct an_error *
 	return r;
 }
 
-int route_del(struct nl_sock *rtnl, const struct route *route, struct an_error *err)
-{
-	_Alignas(4) char buf[REQUEST_BUF];
-	/* ENOENT is what IPv6 says of a default route in a table that has none. */
-	static const int gone[] = { ESRCH, ENOENT, 0 };
-	struct msg m;
-	int r;
-
-	msg_init(&m, buf, sizeof(buf));
-	route_build(&m, RTM_DELROUTE, route);
-	r = request_send(rtnl, &m, gone, err);
-	if (r < 0)
-		route_name(route, "delete", err);
-	return r;
-}
-
 int route_dump(struct nl_sock *rtnl, uint8_t family, route_cb *cb, void *data, struct an_error *err)
 {
 	struct route_reader reader = { .cb = cb, .data = data, .family = family };

@@ -4,7 +4,6 @@
 #define RTNL_RULE_H
 
 #include "nl/sock.h"
-#include <stdbool.h>
 #include <stdint.h>
 
 /**
@@ -15,17 +14,10 @@
  * @action:   FR_ACT_*
  * @iif:      "" : any
  * @mark, @mark_mask: mask 0: any
- * @tos:      dsfield to match as the kernel's rules take it (0x1c), its two ECN bits clear, 0: any. In IPv4 a
- *            value within 0x1c is compared with those three bits of a packet only, as rules always did: 0x1c
- *            is met by DSCP 7, 15, 23, … 63. Other values, and all in IPv6, are compared with the whole DSCP;
- *            ECN is ignored (in IPv6 since Linux 5.18: before, a packet with an ECN bit set slips past the
- *            rule). IPv4 values beyond 0x1c need Linux 6.13; older ones refuse or ignore them.
  * @protocol: who made it (RTPROT_*); 0 in a spec: ROUTE_PROTOCOL when adding, any when deleting
- * @more:     dumped only: it has selectors or options that this struct has no room for
  */
 struct rule {
-	uint8_t family, action, tos, protocol;
-	bool more;
+	uint8_t family, action, protocol;
 	uint32_t priority, table, mark, mark_mask;
 	char iif[16];
 };
@@ -40,8 +32,5 @@ int rule_add(struct nl_sock *rtnl, const struct rule *rule, struct an_error *err
  * Return: 1, 0 if there was none, or a negative errno.
  */
 int rule_del(struct nl_sock *rtnl, const struct rule *rule, struct an_error *err);
-/** rule_dump() - of one family. */
-typedef int rule_cb(const struct rule *rule, void *data);
-int rule_dump(struct nl_sock *rtnl, uint8_t family, rule_cb *cb, void *data, struct an_error *err);
 
 #endif

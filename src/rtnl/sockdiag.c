@@ -48,8 +48,9 @@ static struct inet_diag_req_v2 *sockdiag_begin(struct msg *m, uint16_t flags, ui
 	return header;
 }
 
-void sockdiag_build(struct msg *m, uint8_t protocol, const struct addr *addr, uint16_t port)
+void sockdiag_build(struct msg *m, uint8_t protocol, const struct sockdiag_place *place)
 {
+	const struct addr *addr = &place->addr;
 	struct inet_diag_req_v2 *header;
 
 	header = sockdiag_begin(m, 0, addr->family, protocol);
@@ -57,11 +58,12 @@ void sockdiag_build(struct msg *m, uint8_t protocol, const struct addr *addr, ui
 		return;
 	if (protocol == IPPROTO_UDP) {
 		memcpy(header->id.idiag_dst, addr->bytes, addr_size(addr->family));
-		header->id.idiag_dport = htons(port);
+		header->id.idiag_dport = htons(place->port);
 	} else {
 		memcpy(header->id.idiag_src, addr->bytes, addr_size(addr->family));
-		header->id.idiag_sport = htons(port);
+		header->id.idiag_sport = htons(place->port);
 	}
+	header->id.idiag_if = place->link;
 }
 
 /* An IPv4 address in an IPv6 socket's clothes (RFC 4291, 2.5.5.2) is an IPv4 address. */
@@ -134,7 +136,7 @@ int sockdiag_find_any(struct nl_sock *diag, uint8_t protocol, const struct sockd
 
 	msg_init(&m, buf, sizeof(buf));
 	for (size_t i = 0; i < n; i++)
-		sockdiag_build(&m, protocol, &places[i].addr, places[i].port);
+		sockdiag_build(&m, protocol, &places[i]);
 	r = n > 0 ? nl_call(diag, &m, sockdiag_read_cb, &reader, NULL, &refusal) : 0;
 	if (r < 0 && r != -ENOENT) { /* which is said of each that there is none for */
 		error_object(&refusal, "sockets of %zu %s ports", n, protocol == IPPROTO_TCP ? "tcp" : "udp");
@@ -147,14 +149,6 @@ int sockdiag_find_any(struct nl_sock *diag, uint8_t protocol, const struct sockd
 		return 0;
 	*ret_socket = found.socket;
 	return 1;
-}
-
-int sockdiag_find(struct nl_sock *diag, uint8_t protocol, const struct addr *addr, uint16_t port,
-		  struct sockdiag *ret_socket, struct an_error *err)
-{
-	const struct sockdiag_place place = { *addr, port };
-
-	return sockdiag_find_any(diag, protocol, &place, 1, ret_socket, err);
 }
 
 int sockdiag_dump(struct nl_sock *diag, sockdiag_cb *cb, void *data, struct an_error *err)
@@ -172,9 +166,9 @@ int sockdiag_dump(struct nl_sock *diag, sockdiag_cb *cb, void *data, struct an_e
 		sockdiag_begin(&m, NLM_F_DUMP, families[i % 2], reader.protocol);
 		r = nl_dump(diag, &m, sockdiag_read_cb, NULL, &reader, err);
 		if (r < 0) {
-			error_object(err, "list of %s sockets", i < 2 ? "TCP" : "UDP");
 			if (r == -ENOENT) /* said of a missing handler only */
-				error_remedy(err, "load the kernel modules tcp_diag and udp_diag");
+				return error_feature(err, "a list of sockets", "INET_TCP_DIAG INET_UDP_DIAG");
+			error_object(err, "list of %s sockets", i < 2 ? "TCP" : "UDP");
 			return r;
 		}
 	}

@@ -22,34 +22,34 @@ struct sockdiag {
 	bool v6only;
 };
 
-/** sockdiag_build() - append the request of sockdiag_find(). */
-void sockdiag_build(struct msg *m, uint8_t protocol, const struct addr *addr, uint16_t port);
-
-/**
- * sockdiag_find() - is there a socket that would take a packet to this address and port?
- * @protocol: IPPROTO_TCP or IPPROTO_UDP
- * @addr:     destination; of an IPv6 wildcard socket that takes IPv4 too, IPv4 finds it
- *
- * One lookup in the kernel's hash, whatever the number of sockets. All zero as destination finds only sockets
- * that are bound to every address. A socket that is tied to a device (SO_BINDTODEVICE) is not found: the
- * kernel looks as for a packet from no device. A kernel without the handlers (tcp_diag, udp_diag) answers as
- * if there were no socket: sockdiag_dump() tells the two apart, so ask it once.
- *
- * Return: 1 with @ret_socket set, 0 if there is none, or a negative errno.
- */
-int sockdiag_find(struct nl_sock *diag, uint8_t protocol, const struct addr *addr, uint16_t port,
-		  struct sockdiag *ret_socket, struct an_error *err);
-
-/**
- * sockdiag_find_any() - the same for several destinations of one protocol, in one system call
- * @places: [@n], at most SOCKDIAG_MANY
- * Return: 1 with one of the sockets found in @ret_socket, 0 if there is none, or a negative errno.
- */
 #define SOCKDIAG_MANY 64
+
+/**
+ * struct sockdiag_place - where a packet would go
+ * @addr: destination; all zero finds only sockets that are bound to every address
+ * @port: host order
+ * @link: number of the link that it would come in by; 0: of none, which no socket finds that is tied to a link
+ *        (SO_BINDTODEVICE, or by a link-local address)
+ */
 struct sockdiag_place {
 	struct addr addr;
 	uint16_t port;
+	uint32_t link;
 };
+
+/** sockdiag_build() - append the request of sockdiag_find_any() for one place. */
+void sockdiag_build(struct msg *m, uint8_t protocol, const struct sockdiag_place *place);
+
+/**
+ * sockdiag_find_any() - is there a socket that would take a packet to one of these places? In one system call
+ * @protocol: IPPROTO_TCP or IPPROTO_UDP
+ * @places:   [@n], at most SOCKDIAG_MANY; an IPv6 wildcard socket that takes IPv4 too is found by IPv4
+ *
+ * One lookup a place in the kernel's hash, whatever the number of sockets. A kernel without the handlers (tcp_diag,
+ * udp_diag) answers as if there were no socket: sockdiag_dump() tells the two apart, so ask it once.
+ *
+ * Return: 1 with one of the sockets found in @ret_socket, 0 if there is none, or a negative errno.
+ */
 int sockdiag_find_any(struct nl_sock *diag, uint8_t protocol, const struct sockdiag_place *places, size_t n,
 		      struct sockdiag *ret_socket, struct an_error *err);
 

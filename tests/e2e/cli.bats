@@ -181,6 +181,49 @@ await() {
 	diff <(echo "$helped") <(echo "$manual")
 }
 
+# completed WORD...: what the shell offers for the last of them; `actornet` tells what it was asked.
+completed() {
+	# shellcheck source=/dev/null disable=SC2317 # the completion calls it
+	(
+		source "$TOP/completions/actornet.bash"
+		actornet() { echo "asked:$(IFS=,; echo "$*")"; }
+		COMP_WORDS=(actornet "$@")
+		COMP_CWORD=$#
+		_actornet
+		echo "${COMPREPLY[*]}"
+	)
+}
+
+@test "completion: commands, options, values; what an option takes is no word of the command" {
+	[ "$(completed rel)" = release ]
+	[ "$(completed --json rel)" = release ]
+	[ "$(completed --worker pod7 rel)" = release ]
+	[ "$(completed --worker = pod7 rel)" = release ]
+	[ "$(completed up --sl)" = --slots ]
+	[ "$(completed activate web --egress i)" = internet ]
+	[ "$(completed activate web --egress = no)" = none ]
+	[ "$(completed activate web --egress =)" = "internet all none" ]
+	[ "$(completed port l)" = list ]
+	[ "$(completed port list '')" = asked:list,-q ]
+	[ "$(completed release '')" = asked:list,-q ]
+	[ "$(completed --worker pod7 release '')" = asked:--worker,pod7,list,-q ]
+	[ "$(completed --worker = pod7 release '')" = asked:--worker,pod7,list,-q ]
+	[ "$(completed --worker pod7 port list '')" = asked:--worker,pod7,list,-q ]
+	# The command is the first word, whatever options with values stand before it; there is no other actor to offer.
+	[ "$(completed checkpoint --image dir '')" = asked:list,-q ]
+	[ "$(completed release web '')" = "" ]
+	# Every option of the help is offered.
+	for command in $COMMANDS; do
+		offered=" $(completed "$command" --) "
+		for option in $("$ACTORNET" help "$command" | grep -oE -e '^  (-[a-z], )?--[a-z0-9-]+' | grep -oE -e '--[a-z0-9-]+'); do
+			[[ $option == --version || $offered == *" $option "* ]] || {
+				echo "$command: $option is not offered"
+				false
+			}
+		done
+	done
+}
+
 @test "the version is told" {
 	run -0 "$ACTORNET" --version
 	[[ $output =~ ^actornet\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
@@ -218,8 +261,8 @@ await() {
 		--slots|'99999999999999999999' is more than 60000|--slots 99999999999999999999
 		--slots|has no value|--slots
 		--slots|has no value|--slots --dry-run
-		--slots|more than once|--slots 3 --slots=3
-		--slots|more than --max|--slots 4 --max 3
+		--slots|more than once (give it once)|--slots 3 --slots=3
+		--slots 4|more than --max|--slots 4 --max 3
 		--max|'0' is less than 1|--max 0
 		--uplink|too long|--uplink interface-of-17-
 		--uplink|too long|--uplink $long
@@ -238,7 +281,25 @@ await() {
 		--nat-ports|is not a range|--nat-ports 20000
 		--nat-ports|ends before it starts|--nat-ports 30000-20000
 		--nat-ports|is more than 65535|--nat-ports 60000-70000
-		--nat-ports|is less than 1|--nat-ports 0-70
+		--nat-ports|is less than 1024|--nat-ports 0-70
+		--inner|is not IPv4 (give it as --inner6)|--inner fd00::2/126
+		--inner6|is not IPv6 (give it as --inner)|--inner6 169.254.17.2/30
+		--range|is not IPv4 (give it as --range6)|--range fd00::/64
+		--range6|is not IPv6 (give it as --range)|--range6 100.64.0.0/16
+		--inner|prefix of 15 bits|--inner 10.0.0.2/15
+		--inner6|prefix of 64 bits|--inner6 fd00::2/64
+		--range 224.0.0.0/16|is not a unicast prefix (for example|--range 224.0.0.0/16
+		--range 0.0.0.0/16|is not a unicast prefix|--range 0.0.0.0/16
+		--range 127.0.0.0/16|is not a unicast prefix|--range 127.0.0.0/16
+		--range 255.255.255.0/24|is not a unicast prefix|--range 255.255.255.0/24
+		--range 169.254.0.0/16|is link-local|--range 169.254.0.0/16
+		--range6 ff02::/64|is not a unicast prefix|--range6 ff02::/64
+		--range6 fe80::/64|is not a unicast prefix|--range6 fe80::/64
+		--range6 ::/64|is not a unicast prefix|--range6 ::/64
+		--inner 224.0.0.2/30|is not a unicast prefix|--inner 224.0.0.2/30
+		--inner 0.0.0.2/30|is not a unicast prefix|--inner 0.0.0.2/30
+		--inner 127.0.0.2/30|is not a unicast prefix|--inner 127.0.0.2/30
+		--inner6 ff02::2/126|is not a unicast prefix|--inner6 ff02::2/126 --dry-run
 		--dry-run|takes no value|--dry-run=yes
 		--no-such|unknown option|--no-such
 		'more'|unexpected argument|more
@@ -264,6 +325,11 @@ await() {
 	failed 4 '*10.97.0.0*'
 	actornet up --inner 10.97.0.2/30
 	failed 4 '*10.97.0.2*'
+	# The widest route is named, not the broadcast address in it, and the option that is at fault.
+	actornet up --range 10.97.0.0/16
+	refused 4 "--range 10.97.0.0/16" "overlaps the worker's route to 10.97.0.0/24 ("
+	actornet up --range6 fd00:169:254::/64
+	refused 2 "--range6 fd00:169:254::/64" "overlaps the inner network"
 	unchanged "$CLEAN"
 }
 
@@ -328,6 +394,23 @@ await() {
 	succeeded
 }
 
+@test "a port at an address that no packet for an actor comes to is refused" {
+	w up --slots 1 >/dev/null
+	before=$(state)
+	for address in 127.0.0.1 0.0.0.9 224.0.0.1 255.255.255.255 10.97.0.255 169.254.17.2 100.64.0.1 \
+		'[::1]' '[ff02::1]' '[fd00:169:254::2]'; do
+		actornet activate web --port "$address:80"
+		refused 2 "port $address:80/tcp" "is none that the worker is reached at (give an address of the worker"
+	done
+	unchanged "$before"
+	# The control; an address that the worker does not have yet is no mistake.
+	for address in 10.97.0.2 '[fd97::2]' 10.97.0.77; do
+		actornet activate "web" --port "$address:80"
+		succeeded
+		w release web >/dev/null
+	done
+}
+
 @test "arguments of the other commands are checked" {
 	w up --slots 1 >/dev/null
 	before=$(state)
@@ -358,6 +441,14 @@ await() {
 	actornet port add web 80 80
 	refused 2 SPEC "overlaps"
 	unchanged "$before"
+	# The control: the same commands with what they take.
+	w activate web >/dev/null
+	for arguments in list "show web" "exec web -- true" "port add web 80" "port list web" "port del web 80" \
+		"release web" down; do
+		# shellcheck disable=SC2086 # several words
+		actornet $arguments
+		succeeded
+	done
 }
 
 @test "--worker must name a network namespace" {
@@ -366,7 +457,13 @@ await() {
 	run --separate-stderr "$ACTORNET" --worker acli-no-such list
 	failed 1 "*'acli-no-such'*\(*\)"
 	run --separate-stderr "$ACTORNET" --worker /etc/passwd up
-	failed 1 '*/etc/passwd*'
+	failed 1 '*/etc/passwd*no network namespace \(give the path of one*'
+	[[ $stderr != *remove* ]]
+	# What a pin leaves that lost its mount may be removed.
+	touch "/run/netns/acli-$$-stale"
+	run --separate-stderr "$ACTORNET" --worker "acli-$$-stale" up
+	rm "/run/netns/acli-$$-stale"
+	failed 1 "*no network namespace \(remove /run/netns/acli-$$-stale if it is a left-over\)"
 	run --separate-stderr "$ACTORNET" --worker "$(printf 'x%.0s' {1..5000})" list
 	[ "$status" -eq 2 ]
 	# The control: a path is as good as a name.
@@ -383,7 +480,7 @@ await() {
 		failed 6 "*\(actornet --worker $WORKER up\)"
 	done
 	actornet
-	[ "$status" -eq 6 ]
+	refused 6 "worker $WORKER" "has no actornet"
 	run --separate-stderr ip netns exec "$WORKER" "$ACTORNET" list
 	failed 6 '*\(actornet up\)'
 	unchanged "$CLEAN"
@@ -540,6 +637,130 @@ time.sleep(60)' "$lock" >"$BATS_TEST_TMPDIR/held" 3>&- &
 	w activate web >/dev/null
 }
 
+# -- What others did, and what is not ours --------------------------------------------------------------------------
+
+@test "up under ip netns exec is refused: what it names would go with the command" {
+	run --separate-stderr ip netns exec "$WORKER" "$ACTORNET" up --slots 1
+	refused 2 "mount namespace" "use actornet --worker $WORKER, or nsenter --net=/run/netns/$WORKER instead"
+	run --separate-stderr ip netns exec "$WORKER" "$ACTORNET" up --dry-run
+	[ "$status" -eq 2 ]
+	# In its shell all the same, and for another worker, too.
+	run --separate-stderr ip netns exec "$ROUTER" sh -c '"$@"' - "$ACTORNET" --worker "$WORKER" up
+	[ "$status" -eq 2 ]
+	unchanged "$CLEAN"
+	# The controls: entered by nsenter; in a container's mount namespace, which hears of the others' mounts as well.
+	run -0 nsenter --net="/run/netns/$WORKER" "$ACTORNET" --quiet up --slots 1
+	w list
+	w down >/dev/null
+	run -0 unshare --mount --propagation slave "$ACTORNET" --worker "$WORKER" --quiet up --slots 0 --dry-run
+	# What makes no names goes on there; what is put off and would, is left to the next command.
+	w up --slots 1 >/dev/null
+	run -0 ip netns exec "$WORKER" "$ACTORNET" list
+	run --separate-stderr ip netns exec "$WORKER" "$ACTORNET" activate web
+	succeeded
+	[[ $stderr == "actornet: warning: mount namespace: done, but what was put off could not be: "*"ip netns exec"* ]]
+	run --separate-stderr ip netns exec "$WORKER" "$ACTORNET" activate other
+	refused 2 "mount namespace" "use actornet --worker"
+	# No slot whose namespace is gone counts as idle.
+	w activate third >/dev/null
+	w exec third -- true
+}
+
+@test "a table of our name that another owner made is a conflict, and left alone" {
+	ip netns exec "$WORKER" nft 'add table inet actornet; add chain inet actornet mine'
+	before=$(state)
+	actornet up --dry-run
+	said=$status$stderr
+	actornet up
+	said+=$status$stderr
+	actornet down
+	after=$(state)
+	ip netns exec "$WORKER" nft delete table inet actornet
+	[ "$said" = "$status$stderr$status$stderr" ]
+	failed 4 'table inet actornet: *not made by actornet \(*nft delete table inet actornet\)'
+	unchanged "$before" "$after"
+	actornet up --slots 0
+	succeeded
+}
+
+@test "a link of our name that another owner made is a conflict, and left alone" {
+	ip -n "$WORKER" link add actornet0 type veth peer name other0
+	before=$(state)
+	actornet up
+	said=$status$stderr
+	actornet down
+	after=$(state)
+	ip -n "$WORKER" link del actornet0
+	[ "$said" = "$status$stderr" ]
+	failed 4 'link actornet0: *not made by actornet*\(*ip link del actornet0\)'
+	unchanged "$before" "$after"
+	actornet up --slots 0
+	succeeded
+}
+
+@test "down says so where every record of how the worker was is lost" {
+	w up --slots 1 >/dev/null
+	ip netns exec "$WORKER" nft flush ruleset
+	ip netns del "actornet-$ID"
+	for _ in {1..50}; do
+		ip -n "$WORKER" link show actornet0 >/dev/null 2>&1 || break
+		sleep 0.1
+	done
+	actornet down
+	failed 7 'uplink eth0: *every record*was lost*\(*net.ipv4.conf.eth0.forwarding*\)'
+	actornet down
+	succeeded
+	ip netns exec "$WORKER" sh -c '
+		echo 0 >/proc/sys/net/ipv4/conf/eth0/forwarding
+		echo 0 >/proc/sys/net/ipv6/conf/eth0/force_forwarding 2>/dev/null || echo 0 >/proc/sys/net/ipv6/conf/all/forwarding'
+	unchanged "$CLEAN"
+}
+
+@test "numbers that the worker's own contradict are refused; more slots in use than there may be are told" {
+	w up --slots 2 --max 4 >/dev/null
+	before=$(state)
+	actornet up --slots 5
+	refused 2 "--slots 5" "is more than the worker's --max ("
+	actornet up --max 1
+	refused 2 "--max 1" "is less than the idle slots that the worker keeps ready (give a smaller --slots"
+	unchanged "$before"
+	for actor in a b; do w activate "$actor" >/dev/null; done
+	actornet up --slots 1 --max 1
+	succeeded
+	[[ $output == *notice*"2 slots are in use, more than --max 1"* ]]
+	actornet up --slots 3 --max 5
+	succeeded
+	[[ $output != *notice* ]]
+}
+
+@test "an MTU that changed since is told" {
+	w up --slots 0 >/dev/null
+	ip -n "$WORKER" link set eth0 mtu 1400
+	actornet up
+	ip -n "$WORKER" link set eth0 mtu 1500
+	succeeded
+	[[ $output == *notice*"the MTU of eth0 is 1400 now, and 1500 for the actors: actornet down, then"* ]]
+	actornet up
+	[[ $output != *notice* ]]
+}
+
+@test "a range of IPv6 for a worker without IPv6 has no effect, which is told" {
+	ip -n "$WORKER" address del fd97::2/64 dev eth0
+	run --separate-stderr "$ACTORNET" --worker "$WORKER" up --slots 0 --range6 fd12:3456::/64
+	run --separate-stderr "$ACTORNET" --worker "$WORKER" up --range6 fd12:3456::/64 --json
+	notice=$(field "$output" 'v["notice"]')
+	run "$ACTORNET" --worker "$WORKER" up
+	plain=$output
+	w down >/dev/null
+	ip -n "$WORKER" address add fd97::2/64 dev eth0 nodad
+	[[ $notice == "--range6 has no effect, IPv6 is off: eth0 had no global IPv6 address"* ]]
+	[[ $plain == *ipv6*no* && $plain != *notice* ]]
+	# The control.
+	actornet up --slots 0 --range6 fd12:3456::/64
+	succeeded
+	[[ $output != *notice* && $output != *"ipv6 "* ]]
+}
+
 # -- Answers -------------------------------------------------------------------------------------------------------
 
 @test "JSON: each answer has its keys, in their order, and schema 1" {
@@ -637,6 +858,11 @@ ipv6 slots idle idle_target max notice elapsed_us" ]
 	actornet up --dry-run
 	succeeded
 	[[ $output == *"nothing was changed"* ]]
+	# A range that will be chosen at random is not told: it would be another.
+	actornet up --dry-run --json
+	[ "$(field "$output" '[v["range"], v["range6"], v["ipv6"]]')" = "['100.64.0.0/16', None, True]" ]
+	actornet up --dry-run --json --range6 fd12:3456::/64
+	[ "$(field "$output" 'v["range6"]')" = fd12:3456::/64 ]
 	unchanged "$CLEAN"
 }
 
@@ -683,6 +909,39 @@ ipv6 slots idle idle_target max notice elapsed_us" ]
 		run --separate-stderr bash -c '"$@" >&-' - "$ACTORNET" --worker "$WORKER" $command
 		refused 1 "standard output" "bad file descriptor"
 	done
+}
+
+@test "results of the bench that can't be written are an error" {
+	# shellcheck disable=SC2016 # the inner shell's
+	for format in --json --verbose; do
+		run --separate-stderr bash -c '"$@" >/dev/full' - "$ACTORNET" bench --quick --only cli "$format"
+		[ "$status" -eq 1 ]
+		[[ $stderr == *"standard output"*"the results can't be written"* ]]
+	done
+}
+
+@test "a change whose answer can't be written says that it was made" {
+	w up --slots 2 >/dev/null
+	for arguments in "activate web" "port add web 80" "up --slots 1" "release web" down; do
+		# shellcheck disable=SC2016,SC2086 # the inner shell's; several words
+		run --separate-stderr bash -c '"$@" >/dev/full' - "$ACTORNET" --worker "$WORKER" $arguments
+		refused 1 "standard output" "it was done, but the answer can't be written: no space left"
+	done
+	unchanged "$CLEAN"
+}
+
+@test "a lock in a read-only directory: what to do is told" {
+	mkdir -p /run/actornet
+	# shellcheck disable=SC2016 # the inner shell's
+	run --separate-stderr unshare --mount sh -c 'mount -t tmpfs -o ro none /run/actornet && exec "$@"' - \
+		"$ACTORNET" --worker "$WORKER" up
+	failed 1 '*read-only file system \(*tmpfs*\)'
+}
+
+@test "too few descriptors are no usage error" {
+	# shellcheck disable=SC2016 # the inner shell's
+	run --separate-stderr bash -c 'ulimit -n 6; exec "$@"' - "$ACTORNET" --worker "$WORKER" list
+	failed 1 '*too many open files*'
 }
 
 @test "a reader that went away stops nothing" {

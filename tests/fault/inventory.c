@@ -7,10 +7,10 @@
 #include "rtnl/address.h"
 #include "rtnl/link.h"
 #include "rtnl/route.h"
-#include "rtnl/rule.h"
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
@@ -62,15 +62,20 @@ static bool is_nameless_slot(const struct view *v, const struct link *link)
 }
 
 /* "made=7" moves on by design: no number is used twice. */
+static void add_record(FILE *out, const char *text)
+{
+	const char *made = strstr(text, " made=");
+	const char *rest = made ? strchr(made + 1, ' ') : text + strlen(text);
+
+	line(out, " %.*s%s", made ? (int)(made - text) : LINK_ALIAS, text, rest ? rest : "");
+}
+
 static void add_link(struct view *v, const struct link *link)
 {
-	const char *made = strstr(link->alias, " made=");
-	const char *rest = made ? strchr(made + 1, ' ') : link->alias + strlen(link->alias);
-
 	/* whether it is running is seen some time later */
-	line(v->out, "%s link %s mtu %u flags %x kind %s alias %.*s%s", v->whose, link->name, link->mtu,
-	     link->flags & (IFF_UP | IFF_NOARP), link->kind, made ? (int)(made - link->alias) : LINK_ALIAS,
-	     link->alias, rest ? rest : "");
+	fprintf(v->out, "%s link %s mtu %u flags %x kind %s alias", v->whose, link->name, link->mtu,
+		link->flags & (IFF_UP | IFF_NOARP), link->kind);
+	add_record(v->out, link->alias);
 }
 
 static int on_link(const struct link *link, void *data)
@@ -111,20 +116,36 @@ static int on_route(const struct route *route, void *data)
 	return 0;
 }
 
-static int on_rule(const struct rule *rule, void *data)
-{
-	struct view *v = data;
-
-	line(v->out, "%s rule %u priority %u table %u iif %s mark %x/%x tos %x action %u", v->whose,
-	     rule->family, rule->priority, rule->table, rule->iif, rule->mark, rule->mark_mask, rule->tos,
-	     rule->action);
-	return 0;
-}
-
 static void hex(FILE *out, const uint8_t *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		fprintf(out, "%02x", bytes[i]);
+}
+
+/* A routing rule as the kernel tells it, whatever it has. */
+static int on_rule(const struct nlmsghdr *nlh, void *data)
+{
+	struct view *v = data;
+
+	if (nlh->nlmsg_type != RTM_NEWRULE)
+		return 0;
+	fprintf(v->out, "%s rule ", v->whose);
+	hex(v->out, mnl_nlmsg_get_payload(nlh), mnl_nlmsg_get_payload_len(nlh));
+	fputc('\n', v->out);
+	return 0;
+}
+
+static void add_rules(struct view *v, uint8_t family)
+{
+	_Alignas(4) char buf[64];
+	struct fib_rule_hdr *header;
+	struct msg m;
+
+	msg_init(&m, buf, sizeof(buf));
+	header = msg_begin(&m, RTM_GETRULE, NLM_F_DUMP, sizeof(*header));
+	assert_non_null(header);
+	header->family = family;
+	assert_int_equal(nl_dump(&v->rtnl, &m, on_rule, NULL, v, NULL), 0);
 }
 
 /* struct set_view - whose elements */
@@ -143,7 +164,7 @@ static int on_element(const struct nf_elem *elem, void *data)
 	hex(s->v->out, elem->key, elem->key_len);
 	fputs(" : ", s->v->out);
 	hex(s->v->out, elem->value, elem->value_len);
-	line(s->v->out, " %s", elem->comment);
+	add_record(s->v->out, elem->comment);
 	return 0;
 }
 
@@ -252,8 +273,8 @@ static void add_network(struct view *v, int netns_fd)
 	assert_int_equal(address_dump(&v->rtnl, AF_UNSPEC, on_address, v, NULL), 0);
 	assert_int_equal(route_dump(&v->rtnl, AF_INET, on_route, v, NULL), 0);
 	assert_int_equal(route_dump(&v->rtnl, AF_INET6, on_route, v, NULL), 0);
-	assert_int_equal(rule_dump(&v->rtnl, AF_INET, on_rule, v, NULL), 0);
-	assert_int_equal(rule_dump(&v->rtnl, AF_INET6, on_rule, v, NULL), 0);
+	add_rules(v, AF_INET);
+	add_rules(v, AF_INET6);
 	add_tables(v);
 	nl_close(&v->rtnl);
 	nl_close(&v->nf);

@@ -6,7 +6,6 @@
 #include "rtnl/address.h"
 #include "rtnl/link.h"
 #include "rtnl/route.h"
-#include "rtnl/rule.h"
 #include "rtnl/sockdiag.h"
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -52,12 +51,6 @@ static int on_route(const struct route *route, void *data)
 	return count(data);
 }
 
-static int on_rule(const struct rule *rule, void *data)
-{
-	promise(memchr(rule->iif, '\0', sizeof(rule->iif)));
-	return count(data);
-}
-
 static int on_socket(const struct sockdiag *socket, void *data)
 {
 	check_addr(&socket->addr);
@@ -80,10 +73,6 @@ static int dump(struct nl_sock *sock, uint8_t what, struct an_error *err)
 		return route_dump(sock, AF_INET, on_route, &n, err);
 	case 4:
 		return route_dump(sock, AF_INET6, on_route, &n, err);
-	case 5:
-		return rule_dump(sock, AF_INET, on_rule, &n, err);
-	case 6:
-		return rule_dump(sock, AF_INET6, on_rule, &n, err);
 	case 7:
 		return sockdiag_dump(sock, on_socket, &n, err);
 	default:
@@ -96,6 +85,7 @@ static int call(struct nl_sock *sock, uint8_t what, struct an_error *err)
 {
 	const struct addr net = addr_v4(0x0a090000, 24), host = addr_v4(0x0a090001, 32);
 	const struct route route = { .dst = net, .gateway = host, .index = 2, .table = 100 };
+	const struct sockdiag_place place = { .addr = host, .port = 80 };
 	struct sockdiag socket;
 	struct link link;
 	int r;
@@ -111,7 +101,7 @@ static int call(struct nl_sock *sock, uint8_t what, struct an_error *err)
 	case 2:
 		return link_set_up(sock, 7, 1400, err);
 	default:
-		r = sockdiag_find(sock, IPPROTO_TCP, &host, 80, &socket, err);
+		r = sockdiag_find_any(sock, IPPROTO_TCP, &place, 1, &socket, err);
 		if (r == 1)
 			check_addr(&socket.addr);
 		return r;

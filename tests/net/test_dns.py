@@ -104,16 +104,39 @@ class MetadataResolverTest(DnsCase):
         self.assertAnswers(self.worker, lab.METADATA, 80, "metadata")
 
 
+class PlatformResolverTest(DnsCase):
+    """The resolver is an address that the floor has for another service at it, as in Azure."""
+
+    HOST = "168.63.129.16"
+    WORKERS = (lab.WorkerSpec(resolvers=(HOST,)),)
+
+    def test_resolver_at_a_metadata_address_outside_link_local_answers_names_only(self):
+        self.outside.ip(f"addr add {self.HOST}/32 dev eth0")
+        self.router.ip(f"route add {self.HOST} dev out0")
+        self.later(self.outside.ip, f"addr del {self.HOST}/32 dev eth0")
+        self.later(self.router.ip, f"route del {self.HOST} dev out0")
+        self.services.dns(self.outside, self.HOST, ANSWER)
+        self.services.tcp(self.outside, "metadata", self.HOST, 80)
+        for egress in ("internet", "all"):
+            actor = self.activate(egress, "--egress", egress)
+            for server in (case.INNER_GW, self.HOST):
+                for protocol in ("udp", "tcp"):
+                    self.assertEqual(self.resolve(actor, server, protocol), ANSWER)
+            self.assertDenied(actor, self.HOST, 80)
+        self.assertAnswers(self.worker, self.HOST, 80, "metadata")
+
+
 class OwnResolverTest(DnsCase):
     """The resolver runs in the worker itself, at its own address."""
 
-    WORKERS = (lab.WorkerSpec(resolvers=("10.98.1.2",)),)
+    WORKERS = (lab.WorkerSpec(resolvers=("10.98.1.2", "fd98:1::2")),)
 
     def test_resolver_at_the_workers_own_address_answers_names_only(self):
         self.services.dns(self.worker, self.worker.address, ANSWER)
+        self.services.dns(self.worker, self.worker.address6, ANSWER)
         self.services.tcp(self.worker, "worker", self.worker.address, 80)
         actor = self.activate("a")
-        for server in (case.INNER_GW, self.worker.address):
+        for server in (case.INNER_GW, case.INNER_GW6, self.worker.address, self.worker.address6):
             for protocol in ("udp", "tcp"):
                 with self.subTest(server=server, protocol=protocol):
                     self.assertEqual(self.resolve(actor, server, protocol), ANSWER)

@@ -4,6 +4,7 @@
 import os
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 # pylint: disable=wrong-import-position
@@ -241,6 +242,72 @@ class DamageTest(case.NetCase):
         shown = self.up().json
         self.assertNotEqual(shown["range"], "100.64.0.0/16")
         self.assertTrue(self.activate("a").outer.startswith(shown["range"].rsplit(".", 2)[0]))
+
+
+class LostGatewayTest(case.NetCase):
+    """The gateway's namespace is removed, and with it both ends of the link and the records in them."""
+
+    HOST = "10.77.0.9"  # on a second leg of the worker, which is no router
+
+    def setUp(self):
+        super().setUp()
+        self.worker.ip("link add leg0 type veth peer name leg1\nlink set leg0 addrgenmode none up\n"
+                       "link set leg1 addrgenmode none up\n"
+                       f"addr add 10.77.0.1/24 dev leg0\nneigh add {self.HOST} lladdr 02:00:00:00:00:99 dev leg0")
+        self.later(self.worker.ip, "link del leg0")
+        self.router.ip(f"route add 10.77.0.0/24 via {self.worker.address}")
+        self.later(self.router.ip, "route del 10.77.0.0/24")
+        self.as_found = inventory.take(self.lab)
+
+    def is_forwarded(self):
+        """Does a packet for the second leg come out there?"""
+        capture = self.worker.capture("leg1")
+        with self.client.udp("0.0.0.0", 0) as sock:
+            sock.sendto(b"transit", (self.HOST, 9))
+        seen = capture.until(lambda packet: packet.payload == b"transit", timeout=0.3)
+        capture.close()
+        return seen is not None
+
+    def lose_gateway(self):
+        """Prepare the worker, activate an actor, and remove the gateway's namespace; the actor's generation."""
+        shown = self.up().json
+        self.assertFalse(self.is_forwarded())
+        actor = self.activate("a", "--port", "8001:80")
+        generation = self.show(actor)["generation"]
+        actor.close()
+        self.actors.remove(actor)
+        subprocess.run(["ip", "netns", "del", os.path.basename(shown["gateway_netns"])], check=True)
+        end = time.monotonic() + case.PATIENCE
+        while any(link["ifname"] == "actornet0" for link in self.worker.ip_json("link", "show")):
+            self.assertLess(time.monotonic(), end, "the link stays")
+            time.sleep(0.01)
+        self.assertFalse(self.is_forwarded())
+        return generation
+
+    def down_finds_everything(self):
+        """`down` leaves the worker as found, and no router; that would have been seen."""
+        result = self.worker.actornet("down")
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(self.left_over(self.as_found), [])
+        self.assertFalse(self.is_forwarded())
+        self.worker.sysctl("ipv4/conf/eth0/forwarding", 1)
+        self.assertTrue(self.is_forwarded())
+        self.worker.sysctl("ipv4/conf/eth0/forwarding", 0)
+
+    def test_down_puts_back_what_up_changed(self):
+        self.lose_gateway()
+        self.down_finds_everything()
+
+    def test_up_knows_what_was_found_and_which_numbers_were_used(self):
+        before = self.lose_gateway()
+        self.up()
+        self.assertFalse(self.is_forwarded())
+        actor = self.activate("a", "--port", "8001:80")
+        self.serve(actor, "a", 80)
+        self.assertAnswers(self.client, self.worker.address, 8001, "a")
+        self.assertGreater(self.show(actor)["generation"], before)
+        self.release(actor)
+        self.down_finds_everything()
 
 
 DAMAGES = {

@@ -8,7 +8,9 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 # pylint: disable=wrong-import-position
 import case
+import inventory
 import lab
+import wire
 
 
 class PortsTest(case.NetCase):
@@ -65,6 +67,8 @@ class PortsTest(case.NetCase):
         self.serve(actor, "a", 80)
         self.assertAnswers(self.client, "10.98.1.3", 8001, "a")
         self.assertAnswers(self.client, "fd98:1::2", 8002, "a")
+        self.assertAnswers(self.worker, "10.98.1.3", 8001, "a")
+        self.assertAnswers(self.worker, "fd98:1::2", 8002, "a")
         for address, port in (("10.98.1.2", 8001), ("fd98:1::2", 8001), ("fd98:1::3", 8001), ("10.98.1.2", 8002),
                               ("10.98.1.3", 8002), ("fd98:1::3", 8002)):
             with self.subTest(address=address, port=port):
@@ -163,9 +167,7 @@ class PortsTest(case.NetCase):
         self.up()
         for spec in ("20000", "29999", "25000/udp", "19990-20000:1"):
             with self.subTest(spec):
-                result = self.worker.actornet("activate", "a", "--port", spec)
-                self.assertIn(result.code, (2, 4), result)
-                self.assertIn("2", result.error.get("message", ""))
+                self.refused(4, "activate", "a", "--port", spec, naming=("20000-29999", "--nat-ports"))
         actor = self.activate("a", "--port", "19999:80", "--port", "30000:80")
         self.serve(actor, "a", 80)
         for port in (19999, 30000):
@@ -192,8 +194,12 @@ class AllPortsTest(case.NetCase):
             self.assertAnswers(self.client, family.worker, 8001, "a", "udp")
 
     def test_only_one_actor_has_all_ports(self):
-        self.activate("holder", "--all-ports")
+        holder = self.activate("holder", "--all-ports")
         self.refused(4, "activate", "second", "--all-ports", naming=("holder",))
+        self.release(holder)
+        second = self.activate("second", "--all-ports")
+        self.serve(second, "second", 4321)
+        self.assertAnswers(self.client, self.worker.address, 4321, "second")
 
     def test_workers_own_connections_are_not_taken(self):
         self.serve_outside(80)
@@ -219,6 +225,35 @@ class OwnConnectionsTest(case.NetCase):
             loopback = "127.0.0.1" if family.name == "ipv4" else "::1"
             self.assertDenied(self.worker, loopback, 8001)
             self.assertDenied(self.worker, family.worker, 8002)
+            self.serve(self.worker, "loopback", 8001, addresses=(loopback,))
+            for protocol in ("tcp", "udp"):
+                self.assertAnswers(self.worker, loopback, 8001, "loopback", protocol)
+                self.assertAnswers(self.worker, family.worker, 8001, "a", protocol)
+
+    def test_workers_connections_to_the_same_port_elsewhere_are_not_taken(self):
+        self.serve_outside(8001)
+        actor = self.activate("a", "--port", "8001:80", "--port", "8001:80/udp")
+        self.serve(actor, "a", 80)
+        for family in self.families():
+            for protocol in ("tcp", "udp"):
+                self.assertAnswers(self.worker, family.public, 8001, family.public, protocol)
+                self.assertAnswers(self.worker, family.worker, 8001, "a", protocol)
+
+    def test_segment_that_begins_no_flow_reaches_no_actor(self):
+        actor = self.activate("a", "--port", "8001:80", "--port", "10.98.1.2:8003:80")
+        self.serve(actor, "a", 80, protocols=("tcp",))
+        for family in self.families():
+            inside, outside = actor.capture("eth0"), self.client.capture("eth0")
+            for sport, flags in enumerate((wire.ACK, wire.ACK | wire.PSH, wire.FIN | wire.ACK, wire.RST, wire.SYN | wire.ACK, 0),
+                                          7000):
+                self.client.send_ip(wire.ip(wire.tcp(b"middle", family.client, family.worker, sport, 8001, seq=1, ack=2,
+                                                     flags=flags), family.client, family.worker, wire.TCP))
+            self.assertAnswers(self.client, family.worker, 8001, "a")
+            seen = [packet for packet in inside.drain() if packet.dport == 80]
+            self.assertTrue([packet for packet in seen if packet.flags == wire.SYN], "a first segment does reach it")
+            self.assertEqual([packet for packet in seen if packet.sport in range(7000, 7010)], [])
+            reset = {packet.dport for packet in outside.drain() if packet.flags and packet.flags & wire.RST}
+            self.assertTrue(reset >= {7000, 7001}, f"the worker's stack ends what it does not know: {reset}")
 
     def test_worker_reaches_any_port_at_the_outer_address_and_the_network_none(self):
         actor = self.activate("a", "--port", "8001:80")
@@ -233,6 +268,19 @@ class OwnConnectionsTest(case.NetCase):
                 self.assertSilent(self.client, outer, port)
                 self.assertSilent(self.client, outer, port, "udp")
             self.assertAnswers(self.client, worker, 8001, "a")
+
+    def test_port_that_another_firewall_maps_is_open_only_if_it_is_the_actors(self):
+        actor = self.activate("a", "--port", "8001:80", "--port", "8001:80/udp")
+        self.serve(actor, "a", 80, 81)
+        self.worker.nft("table inet other {\nchain ports {\ntype nat hook prerouting priority dstnat;\n" + "\n".join(
+            f"meta l4proto {protocol} th dport 90{port} dnat {family} to {outer}:{port}" for protocol in ("tcp", "udp")
+            for port in (80, 81) for family, outer in (("ip", actor.outer), ("ip6", f"[{actor.outer6}]"))) + "\n}\n}")
+        self.later(self.worker.nft, "delete table inet other")
+        for family in self.families():
+            for protocol in ("tcp", "udp"):
+                self.assertAnswers(self.client, family.worker, 9080, "a", protocol)
+                self.assertDenied(self.client, family.worker, 9081, protocol, errors=case.UNREACHABLE)
+        self.assertGreaterEqual(self.drops(actor)["port"], 4)
 
     def test_another_worker_reaches_the_port(self):
         actor = self.activate("a", "--port", "8001:80", "--port", "8001:80/udp")
@@ -264,6 +312,40 @@ class OwnConnectionsTest(case.NetCase):
                 self.assertDenied(who, family.worker, 8001)
                 self.assertDenied(who, family.worker, 8001, "udp")
         self.assertGreaterEqual((self.drops(actor) - before)["floor"], 4)
+
+
+class RouterTest(case.NetCase):
+    """A worker that forwards already: it goes on to, but nobody gets to an actor that way."""
+
+    def setUp(self):
+        super().setUp()
+        self.worker.ip("link add leg0 type veth peer name leg1\nlink set leg0 up\nlink set leg1 up\n"
+                       "addr add 10.77.0.1/24 dev leg0\naddr add fd77:0:0:7::1/64 dev leg0 nodad\n"
+                       "neigh add 10.77.0.9 lladdr 02:00:00:00:00:99 dev leg0 nud permanent\n"
+                       "neigh add fd77:0:0:7::9 lladdr 02:00:00:00:00:99 dev leg0 nud permanent")
+        self.later(self.worker.ip, "link del leg0")
+        for name in ("ipv4/conf/all/forwarding", "ipv6/conf/all/forwarding", "ipv6/conf/eth0/force_forwarding"):
+            if self.worker.sysctl_exists(name):
+                self.worker.sysctl(name, 1)
+        self.before = inventory.take(self.lab)
+        self.before = {key: value for key, value in self.before.items() if "leg0" not in f"{key}{value}"
+                       and "leg1" not in f"{key}{value}"}
+
+    def test_network_reaches_no_port_at_the_outer_address_by_a_worker_that_forwards(self):
+        actor = self.activate("a", "--port", "8001:80", "--port", "8001:80/udp")
+        self.serve(actor, "a", 80)
+        leg, ports = self.worker.capture("leg1"), set()
+        for family, outer, beyond in zip(self.families(), (actor.outer, actor.outer6), ("10.77.0.9", "fd77:0:0:7::9")):
+            self.router.ip(f"route add {outer} via {family.worker} dev w1\nroute add {beyond} via {family.worker} dev w1")
+            self.later(self.router.ip, f"route del {outer}\nroute del {beyond}")
+            inside = actor.capture("eth0")
+            for protocol in ("tcp", "udp"):
+                self.assertSilent(self.client, outer, 80, protocol)
+            self.assertEqual([packet for packet in inside.drain() if packet.dport == 80 and packet.source == family.client
+                              and packet.sport not in ports], [])
+            ports.add(self.assertAnswers(self.client, family.worker, 8001, "a").port)
+            self.client.udp(family=family.number).sendto(b"transit", (beyond, 8001))  # the same port elsewhere
+            self.assertIsNotNone(leg.until(lambda packet: packet.payload == b"transit"), f"{family.name}: it forwards no more")
 
 
 class DualStackTest(case.NetCase):

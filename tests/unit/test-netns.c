@@ -6,10 +6,13 @@
 #include "netns/netns.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/netlink.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 static uint64_t inode_of(const char *path)
 {
@@ -357,14 +360,46 @@ static void test_enter_and_leave(void **state)
 	/* The way back is never refused. */
 	faults_set(NULL, 1, EIO);
 	errno = ENOTTY;
-	netns_leave(previous);
+	assert_int_equal(netns_leave(previous, 7, NULL), 7);
 	assert_int_equal(errno, ENOTTY);
 	assert_int_equal(faults_clear(), 0);
 	assert_true(own() == before);
 	assert_int_equal(fcntl(previous, F_GETFD), -1);
-	netns_leave(-1);
+	assert_int_equal(netns_leave(-1, -EIO, NULL), -EIO);
 	close(fd);
 	assert_int_equal(netns_del("entered", NULL), 1);
+}
+
+/* A process that loses the right to go back while it is away: the call that made it stay there must say so. */
+static int leave_without_rights(int fd)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct none[2] = { { 0 } };
+	struct an_error err = { 0 };
+	int previous = netns_enter(fd, NULL), r;
+
+	if (previous < 0 || syscall(SYS_capset, &head, none) < 0)
+		return 1;
+	r = netns_leave(previous, 0, &err);
+	return r == -EPERM && err.err == EPERM && fcntl(previous, F_GETFD) < 0 ? 0 : 2;
+}
+
+static void test_who_cannot_leave_is_told(void **state)
+{
+	int fd, status;
+	pid_t child;
+
+	(void)state;
+	isolate_or_skip();
+	fd = netns_add("left", NULL);
+	assert_true(fd >= 0);
+	child = fork();
+	if (child == 0)
+		_exit(leave_without_rights(fd));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	close(fd);
+	assert_int_equal(netns_del("left", NULL), 1);
 }
 
 static int del_cb(const char *name, void *data)
@@ -420,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_only_network_namespaces_are_opened),
 		cmocka_unit_test(test_sockets_are_born_inside_and_the_thread_stays_outside),
 		cmocka_unit_test(test_enter_and_leave),
+		cmocka_unit_test(test_who_cannot_leave_is_told),
 		cmocka_unit_test(test_dump_finds_names_by_prefix),
 	};
 

@@ -267,22 +267,22 @@ static void route_by_a_hop_of_the_other_family(void **state)
 }
 
 /*
- * ip rule add pref 9 iif actornet0 dsfield 0x1c blackhole protocol 97: but for FRA_PROTOCOL what ip(8) 6.1
+ * ip rule add pref 9 iif actornet0 blackhole protocol 97: but for FRA_PROTOCOL what ip(8) 6.1
  * sends
  */
-static void rule_seal(void **state)
+static void rule_by_link(void **state)
 {
 	static const uint8_t want[] = {
 		HEAD(60, 32, CREATE_EXCL),                                         /* RTM_NEWRULE */
-		/* fib_rule_hdr: AF_INET, tos, table, FR_ACT_BLACKHOLE, flags */
-		2, 0, 0, 0x1c, 0, 0, 0, 6, U32(0U),
+		/* fib_rule_hdr: AF_INET, table, FR_ACT_BLACKHOLE, flags */
+		2, 0, 0, 0, 0, 0, 0, 6, U32(0U),
 		ATTR(8, 6), U32(9U),                                               /* FRA_PRIORITY */
 		ATTR(5, 21), 97, 0, 0, 0,                                          /* FRA_PROTOCOL, padded */
 		/* FRA_IIFNAME, padded */
 		ATTR(14, 3), 'a', 'c', 't', 'o', 'r', 'n', 'e', 't', '0', 0, 0, 0,
 	};
 	struct rule rule = {
-		.family = AF_INET, .action = FR_ACT_BLACKHOLE, .tos = 0x1c, .priority = 9, .iif = "actornet0"
+		.family = AF_INET, .action = FR_ACT_BLACKHOLE, .priority = 9, .iif = "actornet0"
 	};
 	struct msg *m = start();
 
@@ -291,8 +291,8 @@ static void rule_seal(void **state)
 	check(m, want, sizeof(want));
 }
 
-/* ip -6 rule add pref 12 fwmark 1/1 lookup 70000; ip rule del pref 0 lookup local; IPv4's larger dsfields */
-static void rule_mark_table_and_dscp(void **state)
+/* ip -6 rule add pref 12 fwmark 1/1 lookup 70000; ip rule del pref 0 lookup local */
+static void rule_mark_and_table(void **state)
 {
 	static const uint8_t mark[] = {
 		HEAD(68, 32, CREATE_EXCL),
@@ -307,12 +307,6 @@ static void rule_mark_table_and_dscp(void **state)
 		HEAD(36, 33, 0),
 		2, 0, 0, 0, 255, 0, 0, 1, U32(0U), /* RTM_DELRULE, RT_TABLE_LOCAL, any protocol */
 		ATTR(8, 6), U32(0U),
-	};
-	static const uint8_t dscp[] = {
-		HEAD(44, 33, 0),
-		2, 0, 0, 0, 0, 0, 0, 6, U32(0U),
-		ATTR(8, 6), U32(9U),
-		ATTR(5, 25), 15, 0, 0, 0, /* FRA_DSCP */
 	};
 	struct rule rule = { .family = AF_INET6,
 			     .action = FR_ACT_TO_TBL,
@@ -329,10 +323,6 @@ static void rule_mark_table_and_dscp(void **state)
 	m = start();
 	rule_build(m, RTM_DELRULE, &rule);
 	check(m, local, sizeof(local));
-	rule = (struct rule){ .family = AF_INET, .action = FR_ACT_BLACKHOLE, .tos = 0x3c, .priority = 9 };
-	m = start();
-	rule_build(m, RTM_DELRULE, &rule);
-	check(m, dscp, sizeof(dscp));
 }
 
 /* ip neighbour replace 169.254.17.1 dev 3 lladdr 02:a8:1e:00:00:01 nud permanent */
@@ -370,16 +360,16 @@ static void socket_lookup(void **state)
 	static const uint8_t udp[] = {
 		HEAD(72, 20, 0),
 		10, 17, 0, 0, U32(0x80U), /* AF_INET6, UDP; 1 << TCP_CLOSE */
-		0, 0, 0x1f, 0x90, NO_ADDR, 0xfd, 0, 0, 0, U32(0U), U32(0U), 0, 0, 0, 1, U32(0U), NO_COOKIE,
+		0, 0, 0x1f, 0x90, NO_ADDR, 0xfd, 0, 0, 0, U32(0U), U32(0U), 0, 0, 0, 1, U32(7U), NO_COOKIE,
 	};
-	struct addr four = parse("10.1.2.3"), six = parse("fd00::1");
+	const struct sockdiag_place four = { parse("10.1.2.3"), 8080, 0 }, six = { parse("fd00::1"), 8080, 7 };
 	struct msg *m = start();
 
 	(void)state;
-	sockdiag_build(m, IPPROTO_TCP, &four, 8080);
+	sockdiag_build(m, IPPROTO_TCP, &four);
 	check(m, tcp, sizeof(tcp));
 	m = start();
-	sockdiag_build(m, IPPROTO_UDP, &six, 8080);
+	sockdiag_build(m, IPPROTO_UDP, &six);
 	check(m, udp, sizeof(udp));
 }
 
@@ -395,8 +385,8 @@ int main(void)
 		cmocka_unit_test(route_with_all),
 		cmocka_unit_test(route_on_link_and_to_nowhere),
 		cmocka_unit_test(route_by_a_hop_of_the_other_family),
-		cmocka_unit_test(rule_seal),
-		cmocka_unit_test(rule_mark_table_and_dscp),
+		cmocka_unit_test(rule_by_link),
+		cmocka_unit_test(rule_mark_and_table),
 		cmocka_unit_test(neighbour),
 		cmocka_unit_test(socket_lookup),
 	};

@@ -112,10 +112,10 @@ static int connect_to(uint8_t protocol, const char *text, uint16_t port)
 
 static int find(struct place *p, uint8_t protocol, const char *text, uint16_t port, struct sockdiag *ret)
 {
-	struct addr addr = parse(text);
+	const struct sockdiag_place place = { .addr = parse(text), .port = port };
 	struct sockdiag found;
 
-	return sockdiag_find(&p->diag, protocol, &addr, port, ret ? ret : &found, &p->err);
+	return sockdiag_find_any(&p->diag, protocol, &place, 1, ret ? ret : &found, &p->err);
 }
 
 static uint32_t inode_of(int fd)

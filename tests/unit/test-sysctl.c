@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 
 #define FORWARDING "ipv4/conf/lo/forwarding"
 
@@ -50,7 +51,7 @@ static void test_of_the_threads_namespace(void **state)
 	assert_true(previous >= 0);
 	assert_true(sysctl_set(FORWARDING, "1", NULL) >= 0);
 	assert_value(FORWARDING, "1");
-	netns_leave(previous);
+	assert_int_equal(netns_leave(previous, 0, NULL), 0);
 	assert_value(FORWARDING, "0");
 	close(fd);
 	assert_int_equal(netns_del("sysctl", NULL), 1);
@@ -187,6 +188,136 @@ static void test_refusals_carry_a_remedy(void **state)
 	assert_int_equal(sysctl_set(FORWARDING, "0", &err), 1);
 }
 
+/* The mount as another process has it for a moment. */
+static void remount(bool read_only_again)
+{
+	unsigned long flags = MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+	assert_int_equal(mount(NULL, "/proc/sys", NULL, flags | (read_only_again ? MS_RDONLY : 0UL), NULL),
+			 0);
+}
+
+/* Our first try to write comes just before another's begin, its end just before we lift the mount: nothing is won. */
+static int others_write_at_ours(const char *what)
+{
+	static unsigned int opens;
+
+	if (strcmp(what, "open") == 0 && ++opens == 2) {
+		remount(false);
+		return EROFS;
+	}
+	if (strcmp(what, "mount") == 0)
+		remount(true);
+	return 0;
+}
+
+static void test_read_only_is_back_though_it_was_not_when_looked_at(void **state)
+{
+	(void)state;
+	isolate_or_skip();
+	assert_true(sysctl_set(FORWARDING, "0", NULL) >= 0);
+	read_only();
+	fault_hook_fn = others_write_at_ours;
+	assert_int_equal(sysctl_set(FORWARDING, "1", NULL), 1);
+	fault_hook_fn = NULL;
+	assert_value(FORWARDING, "1");
+	assert_true(mount_flags() & ST_RDONLY);
+	writable();
+	assert_true(sysctl_set(FORWARDING, "0", NULL) >= 0);
+}
+
+/* Another's end comes between our lifting of the mount and our write. */
+static int others_end_before_ours(const char *what)
+{
+	static unsigned int opens;
+
+	if (strcmp(what, "open") == 0 && ++opens == 3)
+		remount(true);
+	return 0;
+}
+
+static void test_a_write_that_is_overtaken_is_tried_again(void **state)
+{
+	(void)state;
+	isolate_or_skip();
+	assert_true(sysctl_set(FORWARDING, "0", NULL) >= 0);
+	read_only();
+	fault_hook_fn = others_end_before_ours;
+	assert_int_equal(sysctl_set(FORWARDING, "1", NULL), 1);
+	fault_hook_fn = NULL;
+	assert_value(FORWARDING, "1");
+	assert_true(mount_flags() & ST_RDONLY);
+	writable();
+	assert_true(sysctl_set(FORWARDING, "0", NULL) >= 0);
+}
+
+/* Another has its file open to write, for a while: the mount can't be read-only before that ends. */
+static int others_file_is_open(const char *what)
+{
+	int fd;
+
+	if (strcmp(what, "write") != 0 || fork() != 0)
+		return 0;
+	fd = open("/proc/sys/net/ipv4/conf/default/forwarding", O_WRONLY | O_CLOEXEC);
+	usleep(20000);
+	_exit(fd < 0);
+}
+
+static void test_read_only_waits_for_anothers_write(void **state)
+{
+	int status;
+
+	(void)state;
+	isolate_or_skip();
+	assert_true(sysctl_set(FORWARDING, "0", NULL) >= 0);
+	read_only();
+	fault_hook_fn = others_file_is_open;
+	assert_int_equal(sysctl_set(FORWARDING, "1", NULL), 1);
+	fault_hook_fn = NULL;
+	assert_true(mount_flags() & ST_RDONLY);
+	assert_true(wait(&status) > 0);
+	writable();
+	assert_true(sysctl_set(FORWARDING, "0", NULL) >= 0);
+}
+
+/* Writes the value so many times, each of which must lift the mount; another process is at it, too. */
+static int write_often(const char *name)
+{
+	for (int i = 0; i < 400; i++) {
+		struct an_error err = { 0 };
+
+		if (sysctl_set(name, i % 2 ? "0" : "1", &err) < 0) {
+			fprintf(stderr, "# %s: %s: %s\n", name, err.object, err.message);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static void test_two_at_once_leave_it_read_only(void **state)
+{
+	static const char *const names[] = { FORWARDING, "ipv4/conf/default/forwarding" };
+	pid_t children[2];
+	int status;
+
+	(void)state;
+	isolate_or_skip();
+	read_only();
+	for (size_t i = 0; i < 2; i++) {
+		children[i] = fork();
+		if (children[i] == 0)
+			_exit(write_often(names[i]));
+	}
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+		assert_int_equal(status, 0);
+	}
+	assert_true(mount_flags() & ST_RDONLY);
+	assert_true(mount_flags() & ST_NOEXEC);
+	writable();
+	assert_true(sysctl_set(FORWARDING, "0", NULL) >= 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +326,10 @@ int main(void)
 		cmocka_unit_test(test_absent_and_bad_names),
 		cmocka_unit_test(test_read_only_is_lifted_for_one_write),
 		cmocka_unit_test(test_read_only_is_back_whatever_fails),
+		cmocka_unit_test(test_read_only_is_back_though_it_was_not_when_looked_at),
+		cmocka_unit_test(test_a_write_that_is_overtaken_is_tried_again),
+		cmocka_unit_test(test_read_only_waits_for_anothers_write),
+		cmocka_unit_test(test_two_at_once_leave_it_read_only),
 		cmocka_unit_test(test_refusals_carry_a_remedy),
 	};
 

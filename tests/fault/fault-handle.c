@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A handle that stays open while its worker changes, and callers built with other headers than the library. */
+#include "lab.h"
+#include "rtnl/address.h"
+#include "rtnl/link.h"
+#include <errno.h>
+#include <linux/netlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static const struct an_port ports[] = {
+	{ .protocol = IPPROTO_TCP, .port = 8080, .end_port = 8080, .actor_port = 80 }
+};
+static const struct an_actor_spec asked = {
+	.size = sizeof(asked), .name = "asked", .ports = ports, .n_ports = 1
+};
+
+/* A listener of the worker's, at one of its addresses. */
+static int listen_at(const char *text)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(8080) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct addr addr;
+
+	assert_int_equal(addr_parse(text, &addr), 0);
+	memcpy(&at.sin_addr, addr.bytes, 4);
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	return fd;
+}
+
+static void add_address(struct an_worker *w, const char *text)
+{
+	struct link link;
+	struct addr addr;
+
+	assert_int_equal(addr_parse(text, &addr), 0);
+	assert_int_equal(link_get(&WORKER_SIDE(w)->rtnl, "far0", &link, NULL), 0);
+	assert_int_equal(address_add(&WORKER_SIDE(w)->rtnl, link.index, &addr, 0, NULL), 1);
+}
+
+static void an_open_handle_sees_new_addresses(void **state)
+{
+	struct an_error err = { 0 };
+	struct an_worker *w;
+	int fd;
+
+	(void)state;
+	lab_or_skip();
+	w = lab_up(1, 10);
+	lab_activate(w, &asked); /* looked once */
+	lab_release(w, "asked");
+	add_address(w, "10.99.7.1/24");
+	fd = listen_at("10.99.7.1");
+	assert_int_equal(an_actor_activate(w, &asked, NULL, &err), -EADDRINUSE);
+	assert_non_null(strstr(err.message, "listens on 8080"));
+	close(fd);
+	lab_activate(w, &asked);
+	lab_down(w);
+}
+
+static bool is_filled(const void *from, const void *to)
+{
+	for (const unsigned char *at = from; at < (const unsigned char *)to; at++) {
+		if (*at != 0xa5)
+			return false;
+	}
+	return true;
+}
+
+/* As an older caller has it: up to and with @interface. Nothing beyond may be written. */
+#define OLDER_ACTOR offsetof(struct an_actor_info, address)
+
+static void expect_older(const struct an_actor_info *info)
+{
+	assert_int_equal(info->size, OLDER_ACTOR);
+	assert_string_equal(info->name, "asked");
+	assert_true(is_filled((const char *)info + OLDER_ACTOR, info + 1));
+}
+
+static struct an_actor_info older(void)
+{
+	struct an_actor_info info;
+
+	memset(&info, 0xa5, sizeof(info));
+	info.size = OLDER_ACTOR;
+	return info;
+}
+
+static void an_older_caller_gets_what_it_knows(void **state)
+{
+	struct an_worker_spec spec = lab_spec(1, 10);
+	struct an_worker_info worker;
+	struct an_actor_spec actor = asked;
+	struct an_actor_info info;
+	struct an_worker *w;
+
+	(void)state;
+	lab_or_skip();
+	memset(&worker, 0xa5, sizeof(worker));
+	worker.size = offsetof(struct an_worker_info, mtu);
+	spec.size = offsetof(struct an_worker_spec, nat_port_min);
+	spec.flags = UINT32_MAX; /* beyond its size: not looked at */
+	assert_int_equal(an_worker_up(&w, &spec, &worker, NULL), 0);
+	assert_string_equal(worker.uplink, LAB_UPLINK);
+	assert_true(is_filled(&worker.mtu, &worker + 1));
+	memset(worker.uplink, 0xa5, sizeof(worker.uplink));
+	assert_int_equal(an_worker_info(w, &worker, NULL), 0);
+	assert_string_equal(worker.uplink, LAB_UPLINK);
+	assert_true(is_filled(&worker.mtu, &worker + 1));
+
+	actor.size = offsetof(struct an_actor_spec, egress);
+	actor.egress = AN_EGRESS_NONE;
+	actor.flags = UINT32_MAX;
+	info = older();
+	assert_int_equal(an_actor_activate(w, &actor, &info, NULL), 1);
+	expect_older(&info);
+	assert_true(whole_actor(w, &asked)); /* egress and flags by default */
+	info = older();
+	assert_int_equal(an_actor_show(w, "asked", &info, NULL), 0);
+	expect_older(&info);
+	info = older();
+	assert_int_equal(an_actor_release(w, "asked", 0, &info, NULL), 0);
+	expect_older(&info);
+	lab_down(w);
+}
+
+/* Headers of a later day. */
+struct newer_spec {
+	struct an_actor_spec known;
+	uint64_t wish;
+};
+
+struct newer_info {
+	struct an_actor_info known;
+	uint64_t more;
+};
+
+static void a_newer_caller_is_told_what_is_unknown(void **state)
+{
+	struct newer_spec spec = { .known = asked };
+	struct newer_info info = { .known.size = sizeof(info), .more = 99 };
+	struct an_error err = { 0 };
+	struct an_worker *w;
+
+	(void)state;
+	lab_or_skip();
+	w = lab_up(1, 10);
+	spec.known.size = sizeof(spec);
+	spec.wish = 1;
+	assert_int_equal(an_actor_activate(w, &spec.known, &info.known, &err), -E2BIG);
+	assert_int_equal(err.kind, AN_USAGE);
+	assert_int_equal(info.more, 99);
+	spec.wish = 0;
+	assert_int_equal(an_actor_activate(w, &spec.known, &info.known, NULL), 1);
+	assert_int_equal(info.known.size, sizeof(info));
+	assert_string_equal(info.known.name, "asked");
+	assert_int_equal(info.more, 0);
+	lab_down(w);
+}
+
+static void a_size_that_was_forgotten_is_refused_before_anything_is_done(void **state)
+{
+	struct an_actor_info info = { .size = 0 };
+	struct an_worker_info worker = { .size = 0 };
+	struct an_worker_spec spec = lab_spec(1, 10);
+	struct an_actor_spec none = asked;
+	struct an_worker *w;
+
+	(void)state;
+	lab_or_skip();
+	assert_int_equal(an_worker_up(NULL, &spec, &worker, NULL), -EINVAL);
+	w = lab_up(1, 10);
+	assert_int_equal(an_worker_info(w, &worker, NULL), -EINVAL);
+	assert_int_equal(an_actor_activate(w, &asked, &info, NULL), -EINVAL);
+	assert_int_equal(an_actor_show(w, "asked", &info, NULL), -EINVAL);
+	none.size = 0;
+	assert_int_equal(an_actor_activate(w, &none, NULL, NULL), -EINVAL);
+	assert_int_equal(an_actor_release(w, "asked", 0, NULL, NULL), -ENOENT);
+	lab_down(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_open_handle_sees_new_addresses),
+		cmocka_unit_test(an_older_caller_gets_what_it_knows),
+		cmocka_unit_test(a_newer_caller_is_told_what_is_unknown),
+		cmocka_unit_test(a_size_that_was_forgotten_is_refused_before_anything_is_done),
+	};
+
+	if (lab_make()) /* 77: skipped, to Meson */
+		return getenv("ACTORNET_MUST_WORK") ? EXIT_FAILURE : 77;
+	return cmocka_run_group_tests_name("handle", tests, NULL, NULL);
+}
