@@ -28,8 +28,7 @@ static bool guest_gone(const struct guest *guest)
 	return syscall(SYS_pidfd_send_signal, guest->pidfd, 0, NULL, 0) < 0;
 }
 
-/* Has process @pid @root among its arguments? */
-static bool guest_is_ours(pid_t pid, const char *root)
+int guest_names(pid_t pid, const char *root)
 {
 	char path[32], cmdline[4096];
 	int len;
@@ -39,35 +38,40 @@ static bool guest_is_ours(pid_t pid, const char *root)
 	/* A sandbox with very many arguments: -root is among the first. */
 	if (len == -EFBIG)
 		len = (int)sizeof(cmdline) - 1;
-	return len > 0 && memmem(cmdline, (size_t)len, root, strlen(root));
+	if (len <= 0)
+		return len < 0 ? len : -ESRCH;
+	return memmem(cmdline, (size_t)len, root, strlen(root)) != NULL;
+}
+
+int guest_open_pid(struct guest *ret_guest, pid_t pid, const char *root, struct an_error *err)
+{
+	struct guest guest = { .pid = pid, .pidfd = guest_pidfd_open(pid) };
+
+	*ret_guest = (struct guest){ .pidfd = -1 };
+	if (guest.pidfd < 0)
+		return errno == ESRCH ? 0 : error_errno(err, AN_FAILED, errno, root, "open process %d", pid);
+	if (guest_names(pid, root) <= 0 || !guest_runs(&guest)) {
+		guest_close(&guest);
+		return 0;
+	}
+	*ret_guest = guest;
+	return 1;
 }
 
 int guest_open(struct guest *ret_guest, const char *pid_file, const char *root, struct an_error *err)
 {
-	struct guest guest = { .pidfd = -1 };
 	char text[16];
 	uint64_t pid;
 	int len = text_read_file(AT_FDCWD, pid_file, text, sizeof(text));
 
-	*ret_guest = guest;
+	*ret_guest = (struct guest){ .pidfd = -1 };
 	if (len == -ENOENT)
 		return 0;
 	if (len < 0)
 		return error_errno(err, AN_FAILED, -len, pid_file, "read");
 	if (text_to_u64(text, strcspn(text, "\n"), INT32_MAX, &pid) < 0 || pid == 0)
 		return 0;
-	guest.pid = (pid_t)pid;
-	guest.pidfd = guest_pidfd_open(guest.pid);
-	if (guest.pidfd < 0)
-		return errno == ESRCH
-			       ? 0
-			       : error_errno(err, AN_FAILED, errno, pid_file, "open process %d", guest.pid);
-	if (!guest_is_ours(guest.pid, root) || !guest_runs(&guest)) {
-		guest_close(&guest);
-		return 0;
-	}
-	*ret_guest = guest;
-	return 1;
+	return guest_open_pid(ret_guest, (pid_t)pid, root, err);
 }
 
 void guest_close(struct guest *guest)

@@ -24,6 +24,13 @@ struct guest {
  * Return: 1 if it runs, 0 if not (any more, or not yet), or a negative errno.
  */
 int guest_open(struct guest *ret_guest, const char *pid_file, const char *root, struct an_error *err);
+/**
+ * guest_names() - has a process @root among its arguments?
+ * Return: 1, 0, or a negative errno: ESRCH: it has none, as one that is ending or has ended (or a kernel's thread).
+ */
+int guest_names(pid_t pid, const char *root);
+/** guest_open_pid() - the same by its number. */
+int guest_open_pid(struct guest *ret_guest, pid_t pid, const char *root, struct an_error *err);
 /** guest_close() - let go of it; for _cleanup_(). */
 void guest_close(struct guest *guest);
 

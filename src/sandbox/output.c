@@ -33,10 +33,15 @@ int output_pipe(struct output *output)
 	return ends[1];
 }
 
+static char *output_buffer(struct output *output)
+{
+	return output->large ? output->large : output->buf;
+}
+
 static void output_deliver(struct output *output)
 {
 	if (output->line)
-		output->line(output->buf, output->len, output->data);
+		output->line(output_buffer(output), output->len, output->data);
 	output->len = 0;
 }
 
@@ -67,15 +72,18 @@ static void output_keep(struct output *output, const char *bytes, size_t n)
 
 void output_feed(struct output *output, const char *bytes, size_t n)
 {
+	char *buf = output_buffer(output);
+	size_t size = output->large ? output->large_size : sizeof(output->buf);
+
 	output_keep(output, bytes, n);
 	for (size_t i = 0; i < n; i++) {
 		if (bytes[i] == '\n') {
 			output_deliver(output);
 			continue;
 		}
-		if (output->len == sizeof(output->buf))
+		if (output->len == size)
 			output_deliver(output);
-		output->buf[output->len++] = bytes[i];
+		buf[output->len++] = bytes[i];
 	}
 }
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define OUTPUT_LINE_MAX 8192 /* a longer line is delivered in pieces */
+#define OUTPUT_LINE_MAX 8192 /* a longer line is delivered in pieces, unless there is a larger buffer */
 #define OUTPUT_TAIL_MAX 1024 /* bytes of the end that are kept */
 
 /** typedef output_line - takes one line, without its newline; not NUL-terminated, any bytes */
@@ -19,12 +19,15 @@ typedef void output_line(const char *line, size_t len, void *data);
  * @data:     for @line
  * @len:      bytes of the line begun
  * @tail_len: bytes of @tail
+ * @large:    the caller's buffer of @large_size bytes for lines longer than OUTPUT_LINE_MAX; NULL: none
  */
 struct output {
 	int fd;
 	output_line *line;
 	void *data;
 	size_t len, tail_len;
+	char *large;
+	size_t large_size;
 	char buf[OUTPUT_LINE_MAX];
 	char tail[OUTPUT_TAIL_MAX];
 };

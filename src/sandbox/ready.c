@@ -125,7 +125,7 @@ static int ready_ask(struct ready_try *try, int fd)
 	uint64_t status;
 	int n = snprintf(buf, sizeof(buf),
 			 "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: actornet\r\nConnection: close\r\n\r\n",
-			 try->spec->path, try->spec->address);
+			 try->spec->path, try->spec->host ? try->spec->host : try->spec->address);
 
 	/* A fresh connection takes so little at once. */
 	if (send(fd, buf, (size_t)n, MSG_NOSIGNAL) != n)
@@ -205,6 +205,8 @@ int ready_wait(const struct ready_spec *spec, struct an_error *err)
 		r = ready_try(&try, domain, err);
 		if (r != 0)
 			return r < 0 ? r : 0;
+		if (spec->hopeless && spec->hopeless(spec->data, err))
+			return -ESRCH;
 		/* A pause that sees the sandbox end. */
 		try.deadline_us = clock_us() + READY_PAUSE_US;
 		r = ready_poll(&try, -1, 0);

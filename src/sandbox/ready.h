@@ -6,6 +6,7 @@
 #include "sandbox/output.h"
 
 #include <actornet/error.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define READY_TOTAL_MS 30000U /* in all */
@@ -17,20 +18,26 @@
  * @netns_fd:  the worker's network namespace; -1: the caller's
  * @address:   the actor's outer address, text
  * @port, @path: of the request
+ * @host:      what the request calls the host; NULL: @address
  * @total_ms:  give up after so long
  * @guest_fd:  readable once the sandbox has ended; -1: not watched
  * @cancel_fd: readable or hung up once the caller wants to stop; -1: never
  * @container: output of the container, read along; may be NULL
+ * @hopeless:  asked between two tries: is it pointless to go on? Then it says why. May be NULL.
+ * @data:      for @hopeless
  */
 struct ready_spec {
 	int netns_fd;
 	const char *address;
 	uint16_t port;
 	const char *path;
+	const char *host;
 	unsigned int total_ms;
 	int guest_fd;
 	int cancel_fd;
 	struct output *container;
+	bool (*hopeless)(void *data, struct an_error *err);
+	void *data;
 };
 
 /**
@@ -42,7 +49,8 @@ int ready_parse(const char *url, uint16_t *ret_port, const char **ret_path, stru
 
 /**
  * ready_wait() - ask until the answer is 200
- * Return: 0, or a negative errno with the last thing seen in @err: ETIMEDOUT, ECANCELED, ESRCH (the sandbox ended).
+ * Return: 0, or a negative errno with the last thing seen in @err: ETIMEDOUT, ECANCELED, ESRCH (the sandbox ended,
+ * or @spec->hopeless said so).
  */
 int ready_wait(const struct ready_spec *spec, struct an_error *err);
 

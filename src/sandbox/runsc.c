@@ -20,8 +20,9 @@
 
 static const char *const runsc_labels[] = {
 	[RUNSC_CREATE] = "runsc create",	 [RUNSC_START] = "runsc start",
-	[RUNSC_CHECKPOINT] = "runsc checkpoint", [RUNSC_RESTORE] = "runsc restore",
-	[RUNSC_STATE] = "runsc state",		 [RUNSC_DELETE] = "runsc delete",
+	[RUNSC_CHECKPOINT] = "runsc checkpoint", [RUNSC_FSCHECKPOINT] = "runsc fscheckpoint",
+	[RUNSC_RESTORE] = "runsc restore",	 [RUNSC_STATE] = "runsc state",
+	[RUNSC_DELETE] = "runsc delete",
 };
 static_assert(sizeof(runsc_labels) / sizeof(runsc_labels[0]) == RUNSC_VERB_COUNT, "a label for each verb");
 
@@ -114,6 +115,12 @@ static const struct runsc_flag runsc_create_flags[] = {
 	{ "fs-restore-image-path", RUNSC_CAN_FS_RESTORE },
 	{ NULL, 0 },
 };
+/* A flag of a type of its own, as one is that may be repeated; this runsc's takes the last. The other is a value, which
+ * stands in the description. */
+static const struct runsc_flag runsc_fscheckpoint_flags[] = {
+	{ "path value", RUNSC_CAN_PATHS },
+	{ NULL, 0 },
+};
 
 /* One question: the help text to be read, and the flags looked for in it. */
 struct runsc_question {
@@ -128,6 +135,8 @@ static void runsc_question_line(const char *line, size_t len, void *data)
 	struct runsc_question *question = data;
 	const char *name;
 
+	if (question->flags == runsc_fscheckpoint_flags && memmem(line, len, "\"all-tmpfs\"", 11))
+		question->can |= RUNSC_CAN_ALL_TMPFS;
 	while (len > 0 && (*line == ' ' || *line == '\t')) {
 		line++;
 		len--;
@@ -147,7 +156,7 @@ static void runsc_question_line(const char *line, size_t len, void *data)
 }
 
 /* Questions that one probe asks at once. */
-#define RUNSC_QUESTIONS 3
+#define RUNSC_QUESTIONS 4
 
 /* Ask them side by side. Return: 0 or a negative errno. */
 static int runsc_ask(const struct runsc *runsc, struct runsc_question *questions, int n, struct an_error *err)
@@ -195,6 +204,9 @@ int runsc_probe(struct runsc *runsc, uint32_t wanted, struct an_error *err)
 		questions[n++] = (struct runsc_question){ { "help", "restore" }, runsc_restore_flags, 0 };
 	if (wanted & RUNSC_PROBE_CREATE)
 		questions[n++] = (struct runsc_question){ { "help", "create" }, runsc_create_flags, 0 };
+	if (wanted & RUNSC_PROBE_FSCHECK)
+		questions[n++] =
+			(struct runsc_question){ { "help", "fscheckpoint" }, runsc_fscheckpoint_flags, 0 };
 	r = runsc_ask(runsc, questions, n, err);
 	for (int i = 0; i < n; i++)
 		can |= questions[i].can;
@@ -274,6 +286,11 @@ void runsc_args_build(struct runsc_args *ret_args, enum runsc_verb verb, const s
 		break;
 	case RUNSC_CHECKPOINT:
 		runsc_args_flag(&args, "-image-path", call->image);
+		break;
+	case RUNSC_FSCHECKPOINT:
+		runsc_args_flag(&args, "-image-path", call->image);
+		for (size_t i = 0; i < call->n_paths; i++)
+			runsc_args_flag(&args, "-path", call->paths[i]);
 		break;
 	case RUNSC_RESTORE:
 		runsc_args_flag(&args, "-bundle", call->bundle);

@@ -16,11 +16,14 @@
 #define RUNSC_CAN_DIRECT	 (1U << 3) /* restore -direct */
 #define RUNSC_CAN_ROOT		 (1U << 5) /* -root: each of them; without it, it is none */
 #define RUNSC_CAN_FS_RESTORE	 (1U << 4) /* create -fs-restore-image-path */
+#define RUNSC_CAN_PATHS		 (1U << 6) /* fscheckpoint -path, more than once */
+#define RUNSC_CAN_ALL_TMPFS	 (1U << 7) /* fscheckpoint -path all-tmpfs */
 
 /* Groups of them that one answer tells. */
 #define RUNSC_PROBE_GLOBAL  (RUNSC_CAN_SAVE_CONNECTED | RUNSC_CAN_IGNORE_CGROUPS | RUNSC_CAN_ROOT)
 #define RUNSC_PROBE_RESTORE (RUNSC_CAN_BACKGROUND | RUNSC_CAN_DIRECT)
 #define RUNSC_PROBE_CREATE  RUNSC_CAN_FS_RESTORE
+#define RUNSC_PROBE_FSCHECK (RUNSC_CAN_PATHS | RUNSC_CAN_ALL_TMPFS)
 
 /**
  * struct runsc - a runsc
@@ -54,6 +57,7 @@ enum runsc_verb {
 	RUNSC_CREATE,
 	RUNSC_START,
 	RUNSC_CHECKPOINT,
+	RUNSC_FSCHECKPOINT,
 	RUNSC_RESTORE,
 	RUNSC_STATE,
 	RUNSC_DELETE,
@@ -71,8 +75,9 @@ const char *runsc_label(enum runsc_verb verb);
  * @id:             name of the container
  * @bundle:         create, restore: directory of config.json, absolute
  * @pid_file:       create, restore: where to write the sandbox's process id; may be NULL
- * @image:          checkpoint, restore: directory of the snapshot
+ * @image:          checkpoint, fscheckpoint, restore: directory of the snapshot
  * @fs_image:       create: directory of a filesystem snapshot; may be NULL
+ * @paths:          fscheckpoint: [@n_paths] mount points to save, at most RUNSC_PATHS_MAX
  * @no_background:  restore: read the whole image before returning
  * @no_direct:      restore: by way of the page cache
  * @ignore_cgroups: leave control groups alone: the sandbox stays in the caller's
@@ -87,13 +92,16 @@ struct runsc_call {
 	const char *pid_file;
 	const char *image;
 	const char *fs_image;
+	const char *const *paths;
+	size_t n_paths;
 	bool no_background;
 	bool no_direct;
 	bool ignore_cgroups;
 	bool force;
 };
 
-#define RUNSC_ARGS_MAX 32
+#define RUNSC_PATHS_MAX 16
+#define RUNSC_ARGS_MAX	(32 + 2 * RUNSC_PATHS_MAX)
 
 /** struct runsc_args - a NULL-terminated argument vector; the words belong to the call */
 struct runsc_args {

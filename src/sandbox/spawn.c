@@ -101,7 +101,12 @@ int spawn_start(struct spawn_child *ret_child, const struct spawn_spec *spec, st
 	null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (null_fd < 0)
 		return error_errno(err, AN_FAILED, errno, spec->label, "open /dev/null");
-	out_fd = output_pipe(spec->adopt ? spec->container : &ret_child->output);
+	if (spec->out_fd > STDERR_FILENO)
+		out_fd = fcntl(spec->out_fd, F_DUPFD_CLOEXEC, 3);
+	else
+		out_fd = output_pipe(spec->adopt ? spec->container : &ret_child->output);
+	if (out_fd < 0 && spec->out_fd > STDERR_FILENO)
+		out_fd = -errno;
 	if (out_fd < 0)
 		return error_errno(err, AN_FAILED, -out_fd, spec->label, "make a pipe");
 	exec.null_fd = null_fd;

@@ -15,6 +15,7 @@
  * @container:  output of the container the program works on, read along while it runs, so that the container never
  *              waits for us; may be NULL
  * @adopt:      the program prints into @container (what it starts goes on printing there) instead of into its own
+ * @out_fd:     above 2: the program prints there instead, and no one here reads it; the caller's
  * @line:       called for each line of its own output; may be NULL
  * @data:       for @line
  * @cancel_fd:  when this becomes readable or is hung up, the program is killed; -1: never
@@ -25,6 +26,7 @@ struct spawn_spec {
 	const char *label;
 	struct output *container;
 	bool adopt;
+	int out_fd;
 	output_line *line;
 	void *data;
 	int cancel_fd;
@@ -36,7 +38,7 @@ struct spawn_spec {
  * @spec:   how; must outlive it
  * @pid:    its process and process group; 0: none, or reaped
  * @pidfd:  readable once it has ended
- * @output: its own output; unused with @spec->adopt
+ * @output: its own output; unused with @spec->adopt and @spec->out_fd
  */
 struct spawn_child {
 	const struct spawn_spec *spec;

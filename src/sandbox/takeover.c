@@ -61,14 +61,16 @@ static int takeover_addressed(const char *interface)
 /* Look at a namespace from inside. Return: number of packet sockets, or a negative errno. */
 static int takeover_look(int netns_fd, const char *interface, int *ret_addressed, struct an_error *err)
 {
-	int previous = netns_enter(netns_fd, err), sockets, addressed = 0;
+	int previous = netns_enter(netns_fd, err), sockets, addressed = 0, left;
 
 	if (previous < 0)
 		return previous;
 	sockets = takeover_sockets();
 	if (interface)
 		addressed = takeover_addressed(interface);
-	netns_leave(previous);
+	left = netns_leave(previous, 0, err);
+	if (left < 0)
+		return left;
 	if (sockets < 0)
 		return error_errno(err, AN_FAILED, -sockets, "sandbox",
 				   "read its namespace's packet sockets");

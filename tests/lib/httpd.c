@@ -9,12 +9,15 @@
  *	GET /readyz		200, not counted
  *	GET /slow		503 for the first three seconds after the start, then 200
  *	GET /print?TEXT		TEXT on standard output
+ *	GET /write?PATH=TEXT	TEXT into a file; 200, or 502 and why not
+ *	GET /read?PATH		what is in it
  *	GET /fetch?url=URL	fetches http://HOST[:PORT][/PATH], HOST a name or address, IPv6 in brackets: 200
  *				and what came, or 502 and why not, after how long
  */
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -187,8 +190,27 @@ static void fetch(struct answer *answer, char *url)
 	}
 }
 
+/* Text into a file, or out of it where there is none. */
+static void keep(struct answer *answer, const char *path, const char *text)
+{
+	int fd = open(path, text ? O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC : O_RDONLY | O_CLOEXEC, 0644);
+	ssize_t n = -1;
+
+	if (fd >= 0) {
+		n = text ? write(fd, text, strlen(text)) : read(fd, answer->body, sizeof(answer->body));
+		close(fd);
+	}
+	if (n < 0 || text) {
+		answer_text(answer, n < 0 ? 502 : 200, n < 0 ? strerror(errno) : "written");
+		return;
+	}
+	answer->status = 200;
+	answer->len = (size_t)n;
+}
+
 static void serve(struct answer *answer, char *target)
 {
+	char *text_at = strchr(target, '=');
 	char text[128];
 
 	if (!strcmp(target, "/")) {
@@ -202,6 +224,11 @@ static void serve(struct answer *answer, char *target)
 		printf("%s\n", target + 7);
 		fflush(stdout);
 		answer_text(answer, 200, "printed");
+	} else if (!strncmp(target, "/write?", 7) && text_at) {
+		*text_at = '\0';
+		keep(answer, target + 7, text_at + 1);
+	} else if (!strncmp(target, "/read?", 6)) {
+		keep(answer, target + 6, NULL);
 	} else if (!strncmp(target, "/fetch?url=", 11)) {
 		fetch(answer, target + 11);
 	} else {

@@ -29,6 +29,12 @@ static char runsc_path[64];
 	"echo '  -allow-connected-on-save'; echo '    \tAllow';; "  \
 	"'help restore') echo '  -background'; echo '  -direct';; " \
 	"'help create') echo '  -fs-restore-image-path string';; "
+/* -path: the last one counts, or each of them. */
+#define HELP_ONE_PATH                                  \
+	"'help fscheckpoint') echo '  -path string'; " \
+	"echo '    \tthe special value \"all-tmpfs\" saves all';; "
+#define HELP_PATHS "'help fscheckpoint') echo '  -path value'; echo '    \tall-tmpfs';; "
+#define PROBE_OLD  (RUNSC_PROBE_GLOBAL | RUNSC_PROBE_RESTORE | RUNSC_PROBE_CREATE)
 
 static void write_runsc(const char *cases)
 {
@@ -108,13 +114,13 @@ static void test_PATH_is_searched_but_not_its_relative_entries(void **state)
 	free(saved);
 }
 
-static void probe(struct runsc *runsc, const char *cases)
+static void probe(struct runsc *runsc, const char *cases, uint32_t wanted)
 {
 	struct an_error err = { 0 };
 
 	write_runsc(cases);
 	assert_int_equal(runsc_find(runsc, runsc_path, &err), 0);
-	assert_int_equal(runsc_probe(runsc, ~0U, &err), 0);
+	assert_int_equal(runsc_probe(runsc, wanted, &err), 0);
 }
 
 static void test_old_and_new_runsc_are_told_apart(void **state)
@@ -123,9 +129,9 @@ static void test_old_and_new_runsc_are_told_apart(void **state)
 	struct runsc runsc;
 
 	(void)state;
-	probe(&runsc, HELP_OLD);
+	probe(&runsc, HELP_OLD, PROBE_OLD);
 	assert_int_equal(runsc.can, RUNSC_CAN_ROOT | RUNSC_CAN_IGNORE_CGROUPS);
-	probe(&runsc, HELP_NEW);
+	probe(&runsc, HELP_NEW, PROBE_OLD);
 	assert_int_equal(runsc.can, RUNSC_CAN_ROOT | RUNSC_CAN_IGNORE_CGROUPS | RUNSC_CAN_SAVE_CONNECTED |
 					    RUNSC_CAN_BACKGROUND | RUNSC_CAN_DIRECT | RUNSC_CAN_FS_RESTORE);
 	/* What is not wanted is not asked. */
@@ -133,8 +139,12 @@ static void test_old_and_new_runsc_are_told_apart(void **state)
 	assert_int_equal(runsc.can, RUNSC_PROBE_GLOBAL);
 	assert_int_equal(runsc_probe(&runsc, RUNSC_PROBE_RESTORE, &err), 0);
 	assert_int_equal(runsc.can, RUNSC_PROBE_GLOBAL | RUNSC_PROBE_RESTORE);
+	probe(&runsc, HELP_NEW HELP_ONE_PATH, ~0U);
+	assert_int_equal(runsc.can & RUNSC_PROBE_FSCHECK, RUNSC_CAN_ALL_TMPFS);
+	probe(&runsc, HELP_NEW HELP_PATHS, ~0U);
+	assert_int_equal(runsc.can & RUNSC_PROBE_FSCHECK, RUNSC_CAN_PATHS);
 	/* Two dashes, as newer versions of Go's flag package may print. */
-	probe(&runsc, "flags) echo '  --root string'; echo '  --ignore-cgroups-x';; *) ;; ");
+	probe(&runsc, "flags) echo '  --root string'; echo '  --ignore-cgroups-x';; *) ;; ", ~0U);
 	assert_int_equal(runsc.can, RUNSC_CAN_ROOT);
 }
 
@@ -199,6 +209,10 @@ static void test_calls_of_a_new_runsc(void **state)
 			    "/bin/runsc -root /r -allow-connected-on-save start pause");
 	assert_string_equal(words(RUNSC_CHECKPOINT, &call),
 			    "/bin/runsc -root /r checkpoint -image-path /i pause");
+	call.paths = (const char *const[]){ "/a", "/b" };
+	call.n_paths = 2;
+	assert_string_equal(words(RUNSC_FSCHECKPOINT, &call),
+			    "/bin/runsc -root /r fscheckpoint -image-path /i -path /a -path /b pause");
 	assert_string_equal(words(RUNSC_RESTORE, &call),
 			    "/bin/runsc -root /r restore -bundle /b -image-path /i -pid-file "
 			    "/p -background -direct -detach pause");

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An actor is started: run afresh, or restored from a snapshot.
+ *
+ * Theory of operation: what can be wrong with the request is looked at first, with nothing changed yet. The network
+ * comes next, since runsc joins the namespace at `create` and takes the addresses over at `start` or `restore`. Then
+ * the containers in their order, each created while the one before it is started: runsc allows that as soon as the
+ * sandbox is there, which is from the root's `create` on. What runsc can is asked beside that `create`, its longest.
+ */
+#include "ateom/job.h"
+#include "ateom/workload.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "netns/netns.h"
+#include "sandbox/bundle.h"
+#include "sandbox/image.h"
+#include "sandbox/ready.h"
+#include "sandbox/takeover.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define START_CGROUPS "/sys/fs/cgroup"
+
+/* A start under way. */
+struct start {
+	struct workload *w;
+	const struct request *request;
+	int cancel_fd;
+	struct stages *stages;
+	bool full; /* from the snapshot of the whole sandbox */
+};
+
+static int start_check_bundles(const struct start *start, struct an_error *err)
+{
+	const struct actor *actor = &start->w->actor;
+
+	for (size_t i = 0; i < actor->n; i++) {
+		char below[sizeof("bundles//config.json") + PATHS_SEGMENT_MAX];
+		int fd;
+
+		snprintf(below, sizeof(below), "bundles/%s/config.json", actor->names[i]);
+		fd = actor_dir_find(&actor->dir, below, S_IFREG, err);
+		if (fd < 0)
+			return fd;
+		fd_close(fd);
+	}
+	return 0;
+}
+
+/* A snapshot's pages are read in the background and past the page cache, unless it can't be. */
+static int start_check_image(struct start *start, struct an_error *err)
+{
+	struct actor *actor = &start->w->actor;
+	char path[ACTOR_DIR_PATH];
+	struct image image;
+	int fd, r;
+
+	if (start->request->kind != REQUEST_RESTORE)
+		return 0;
+	fd = actor_dir_find(&actor->dir, WORKLOAD_RESTORE, S_IFDIR, err);
+	if (fd < 0)
+		return fd;
+	fd_close(fd);
+	if (!start->full) {
+		actor->fs_image = true;
+		actor->runsc.can |= RUNSC_CAN_FS_RESTORE;
+		return 0;
+	}
+	r = image_open(&image, actor_dir_path(&actor->dir, WORKLOAD_RESTORE, path), err);
+	if (r < 0)
+		return r;
+	actor->runsc.can |=
+		(image.background ? RUNSC_CAN_BACKGROUND : 0) | (image.direct ? RUNSC_CAN_DIRECT : 0);
+	return 0;
+}
+
+/*
+ * Control groups are made only for a bundle that asks for them, where they can be: runsc would else make one named
+ * "pause", which in a pod fails, and elsewhere is outside of the worker's limits and the same for all workers. That
+ * this runsc can be told so is not asked: it is older than what the contract needs of it.
+ */
+static void start_choose_cgroups(const struct start *start)
+{
+	struct actor *actor = &start->w->actor;
+	_cleanup_(bundle_fini) struct bundle bundle = { .config = NULL };
+	char path[ACTOR_DIR_PATH];
+
+	actor_dir_path(&actor->dir, "bundles/" REQUEST_ROOT, path);
+	/* One that can't be read is left to runsc's own words. */
+	actor->ignore_cgroups = bundle_load(&bundle, path, NULL) < 0 || !bundle_cgroups_path(&bundle) ||
+				!runsc_cgroups_usable(START_CGROUPS);
+	actor->runsc.can |= RUNSC_CAN_IGNORE_CGROUPS;
+}
+
+/* All that can be said without changing anything. */
+static int start_check(struct start *start, struct an_error *err)
+{
+	const struct request *request = start->request;
+	struct actor *actor = &start->w->actor;
+	int r;
+
+	text_copy(actor->request_key, sizeof(actor->request_key), request->key);
+	workload_name(request->key, actor->name);
+	log_labels_set(&actor->labels, request->template_ns, request->template_name, request->actor_id, NULL);
+	actor->fs_image = false;
+	actor->created = 0;
+	actor->n = 0;
+	text_copy(actor->names[actor->n++], sizeof(actor->names[0]), REQUEST_ROOT);
+	for (size_t i = 0; i < request->n_containers; i++)
+		text_copy(actor->names[actor->n++], sizeof(actor->names[0]), request->containers[i].name);
+	r = runsc_find(&actor->runsc, request->runsc_path, err);
+	if (r == 0)
+		r = actor_dir_open(&actor->dir, start->w->args->base_dir, request->key, err);
+	if (r == 0)
+		r = start_check_bundles(start, err);
+	if (r == 0)
+		r = start_check_image(start, err);
+	if (r == 0)
+		start_choose_cgroups(start);
+	return r;
+}
+
+/*
+ * Directories for runsc. State that an earlier process left of this actor, whose sandbox is gone with it, would be in
+ * the way of `create`: then all its containers are deleted first.
+ */
+static int start_prepare(struct start *start, struct an_error *err)
+{
+	struct actor *actor = &start->w->actor;
+	char **files = NULL;
+	size_t n = 0;
+	int r = actor_dir_make(&actor->dir, WORKLOAD_STATE, err);
+
+	if (r == 0)
+		r = actor_dir_make(&actor->dir, WORKLOAD_PIDS, err);
+	if (r == 0)
+		r = actor_dir_clear(&actor->dir, WORKLOAD_PIDS, err);
+	if (r == 0)
+		r = actor_dir_files(&actor->dir, WORKLOAD_STATE, &files, &n, err);
+	free(files);
+	for (size_t i = 0; n > 0 && i < actor->n && r == 0; i++) {
+		struct job_spec spec = { .verb = RUNSC_DELETE, .index = i, .cancel_fd = -1 };
+
+		r = job_run(start->w, &spec, err);
+	}
+	/* Links too, which runsc would follow. */
+	return r < 0 ? r : actor_dir_clear(&actor->dir, WORKLOAD_STATE, err);
+}
+
+static int start_network(struct start *start, struct an_error *err)
+{
+	struct workload *w = start->w;
+	struct actor *actor = &w->actor;
+	struct an_actor_spec spec = {
+		.size = sizeof(spec),
+		.name = actor->name,
+		.ports = w->args->ports,
+		.n_ports = w->args->n_ports,
+		.egress = w->args->egress,
+		.flags = AN_ACTOR_SANDBOXED,
+	};
+	int r;
+
+	actor->info.size = sizeof(actor->info);
+	r = an_actor_activate(w->worker, &spec, &actor->info, err);
+	actor->network = r >= 0;
+	/* Bundles name it, and the next step opens them. */
+	if (r >= 0)
+		r = podns_bind(&w->podns, actor->info.netns, err);
+	stages_end(start->stages, "network");
+	return r;
+}
+
+static int start_begin(struct start *start, struct job *job, enum runsc_verb verb, size_t index,
+		       struct an_error *err)
+{
+	struct job_spec spec = { .verb = verb, .index = index, .cancel_fd = start->cancel_fd };
+
+	return job_start(job, start->w, &spec, err);
+}
+
+/* The sandbox, which is the root container's. */
+static int start_root(struct start *start, struct an_error *err)
+{
+	_cleanup_(job_fini) struct job create = JOB_NONE;
+	struct actor *actor = &start->w->actor;
+	char pid_file[ACTOR_DIR_PATH], root[ACTOR_DIR_PATH];
+	int r = start_begin(start, &create, RUNSC_CREATE, 0, err);
+
+	if (r == 0)
+		r = workload_probe(start->w, err);
+	if (r == 0)
+		r = job_wait(&create, err);
+	if (r == 0)
+		r = guest_open(&actor->guest,
+			       actor_dir_path(&actor->dir, WORKLOAD_PIDS "/" REQUEST_ROOT ".pid", pid_file),
+			       actor_dir_path(&actor->dir, WORKLOAD_STATE, root), err);
+	else
+		return r;
+	if (r == 0)
+		return error_set(err, AN_FAILED, ESRCH, "runsc create", "the sandbox ended at once");
+	stages_end(start->stages, "create");
+	return r < 0 ? r : 0;
+}
+
+/* Start or restore one container, and create the next meanwhile. */
+static int start_one(struct start *start, size_t index, struct an_error *err)
+{
+	_cleanup_(job_fini) struct job launch = JOB_NONE;
+	_cleanup_(job_fini) struct job create = JOB_NONE;
+	bool more = index + 1 < start->w->actor.n;
+	int r = start_begin(start, &launch, start->full ? RUNSC_RESTORE : RUNSC_START, index, err);
+
+	if (r == 0 && more)
+		r = start_begin(start, &create, RUNSC_CREATE, index + 1, err);
+	if (r == 0)
+		r = job_wait(&launch, err);
+	if (r == 0 && more)
+		r = job_wait(&create, err);
+	stages_end(start->stages, start->full ? "restore" : "start");
+	return r;
+}
+
+/* runsc answers 0 also where the sandbox found no network to take over. */
+static int start_verify(const struct start *start, struct an_error *err)
+{
+	const struct an_actor_info *info = &start->w->actor.info;
+	_cleanup_fd_ int fd = netns_open(info->netns, err);
+
+	return fd < 0 ? fd : takeover_check(fd, info->interface, err);
+}
+
+static int start_containers(struct start *start, struct an_error *err)
+{
+	size_t n = start->w->actor.n;
+	/* A root container takes the network at its start, a snapshot is loaded once all containers are there. */
+	size_t verified = start->full ? n - 1 : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int r = start_one(start, i, err);
+
+		if (r == 0 && i == verified)
+			r = start_verify(start, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A container whose readiness is asked. */
+struct start_watch {
+	struct start *start;
+	size_t index;
+	bool asked, stopped;
+};
+
+static void start_state_line(const char *line, size_t len, void *data)
+{
+	static const char stopped[] = "\"status\": \"stopped\"";
+	struct start_watch *watch = data;
+
+	watch->stopped = watch->stopped || memmem(line, len, stopped, sizeof(stopped) - 1);
+}
+
+/* One that has closed its output may have ended: then runsc is asked, once. Return: it has. */
+static bool start_hopeless(void *data, struct an_error *err)
+{
+	struct start_watch *watch = data;
+	struct workload *w = watch->start->w;
+	struct job_spec spec = {
+		.verb = RUNSC_STATE,
+		.index = watch->index,
+		.cancel_fd = watch->start->cancel_fd,
+		.line = start_state_line,
+		.data = watch,
+	};
+	char tail[OUTPUT_TAIL_MAX * 2];
+
+	if (watch->asked || !follow_ended(w->follow, watch->index))
+		return false;
+	watch->asked = true;
+	if (job_run(w, &spec, NULL) < 0 || !watch->stopped)
+		return false;
+	job_reason(follow_tail(w->follow, watch->index, tail, sizeof(tail)));
+	error_set(err, AN_FAILED, ESRCH, "readiness", "it ended%s%s", tail[0] ? ": " : "", tail);
+	return true;
+}
+
+/*
+ * Readiness, at the outer address, since the inner one is unknown in the worker; the request names the host as it would
+ * be inside. All containers have the same time together.
+ */
+static int start_ready(struct start *start, struct an_error *err)
+{
+	const struct actor *actor = &start->w->actor;
+	uint64_t end_us = clock_us() + (uint64_t)READY_TOTAL_MS * 1000U;
+	int r = 0;
+
+	for (size_t i = 0; i < start->request->n_containers && r == 0; i++) {
+		const struct request_container *container = &start->request->containers[i];
+		uint64_t now = clock_us();
+		struct start_watch watch = { .start = start, .index = i + 1 };
+		char host[sizeof(actor->info.address) + 8];
+		struct ready_spec spec = {
+			.netns_fd = -1,
+			.address = actor->info.outer,
+			.host = host,
+			.port = container->ready_port,
+			.path = container->ready_path,
+			.total_ms = now < end_us ? (unsigned int)((end_us - now) / 1000U) : 1,
+			.guest_fd = actor->guest.pidfd,
+			.cancel_fd = start->cancel_fd,
+			.hopeless = start_hopeless,
+			.data = &watch,
+		};
+
+		if (container->ready_port == 0)
+			continue;
+		snprintf(host, sizeof(host), "%.*s:%u", (int)strcspn(actor->info.address, "/"),
+			 actor->info.address, container->ready_port);
+		r = ready_wait(&spec, err);
+		if (r < 0)
+			error_context(err, "container %.64s", container->name);
+	}
+	stages_end(start->stages, "readyz");
+	return r;
+}
+
+/* Undo all; trouble with that is told beside the reason for it. */
+static void start_undo(struct start *start, struct an_error *err)
+{
+	struct an_error why = { 0 };
+
+	if (workload_remove(start->w, &why) < 0)
+		error_remedy(err, "and the clean-up failed: %.64s: %.120s", why.object, why.message);
+	stages_end(start->stages, "delete");
+}
+
+int workload_start(struct workload *w, const struct request *request, int cancel_fd, struct stages *stages,
+		   struct an_error *err)
+{
+	static int (*const steps[])(struct start *, struct an_error *) = {
+		start_prepare, start_network, start_root, start_containers, start_ready,
+	};
+	struct start start = {
+		.w = w,
+		.request = request,
+		.cancel_fd = cancel_fd,
+		.stages = stages,
+		.full = request->kind == REQUEST_RESTORE && request->scope == REQUEST_FULL,
+	};
+	const char *began = request->kind == REQUEST_RUN ? "Actor starting" : "Actor restoring";
+	int r = start_check(&start, err);
+
+	if (r < 0) {
+		actor_dir_close(&w->actor.dir);
+		return r;
+	}
+	log_event(&w->actor.labels, began);
+	for (size_t i = 0; r >= 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
+		r = steps[i](&start, err);
+	if (r < 0) {
+		start_undo(&start, err);
+		return r;
+	}
+	w->present = true;
+	log_event(&w->actor.labels, request->kind == REQUEST_RUN ? "Actor started" : "Actor restored");
+	return 0;
+}
