@@ -245,6 +245,7 @@ void an_worker_close(struct an_worker *worker)
 	nl_close(&worker->diag);
 	fd_close(worker->event_fd);
 	free(worker->idle);
+	free(worker->claimed);
 	free(worker->released);
 	free(worker->named);
 	free(worker);
