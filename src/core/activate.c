@@ -55,27 +55,38 @@ static void fill_actor(const struct an_worker *w, const struct an_actor_spec *sp
 		memcpy(a->ports, spec->ports, spec->n_ports * sizeof(*spec->ports));
 }
 
-static bool has_port(const struct actor *a, const struct an_port *port)
+/* Does @there map number @number to where @wanted does? */
+static bool maps(const struct an_port *there, const struct an_port *wanted, uint32_t number)
 {
-	char wanted[AN_PORT_TEXT], text[AN_PORT_TEXT];
-
-	an_port_format(port, wanted);
-	for (size_t i = 0; i < a->n_ports; i++) {
-		if (strcmp(an_port_format(&a->ports[i], text), wanted) == 0)
-			return true;
-	}
-	return false;
+	return there->protocol == wanted->protocol && there->family == wanted->family &&
+	       memcmp(there->address, wanted->address, addr_size(there->family)) == 0 &&
+	       there->port <= number && number <= there->end_port &&
+	       there->actor_port - there->port == wanted->actor_port - wanted->port;
 }
 
-/* In whatever order the ports are; none is given twice (ports_valid()). */
+/* Is each port of one actor one of the other's? In however many pieces: tables made anew join what adjoins. */
+static bool covers(const struct actor *there, const struct actor *wanted)
+{
+	for (size_t i = 0; i < wanted->n_ports; i++) {
+		const struct an_port *port = &wanted->ports[i];
+
+		for (uint32_t number = port->port; number <= port->end_port;) {
+			size_t k = 0;
+
+			while (k < there->n_ports && !maps(&there->ports[k], port, number))
+				k++;
+			if (k == there->n_ports)
+				return false;
+			number = there->ports[k].end_port + 1U;
+		}
+	}
+	return true;
+}
+
 static bool same_settings(const struct actor *there, const struct actor *wanted)
 {
-	bool same = there->egress == wanted->egress && there->flags == wanted->flags &&
-		    there->n_ports == wanted->n_ports;
-
-	for (size_t i = 0; same && i < wanted->n_ports; i++)
-		same = has_port(there, &wanted->ports[i]);
-	return same;
+	return there->egress == wanted->egress && there->flags == wanted->flags && covers(there, wanted) &&
+	       covers(wanted, there);
 }
 
 static int exists_differently(const struct actor *there, struct an_error *err)
