@@ -140,6 +140,9 @@ static int activation_round(struct activation *a, struct activation_level *level
 		r = activation_try(a, &activate, &release, err);
 		if (r == 0)
 			r = an_worker_dispatch(a->fleet.worker, 0, err);
+		/* a slot is made under the lock that its predecessor is taken away under */
+		if (r == 0 && demand)
+			r = lab_drained(&a->lab, err);
 	}
 	if (demand)
 		a->lost_demand += a->lost_in + a->lost_out - lost;

@@ -2,8 +2,8 @@
 /*
  * Activation: a name is bound to a slot.
  *
- * Theory of operation. Under the lock: is the name free, are the ports; then one transaction in the gateway takes the
- * slot out of the idle set and puts the actor in, and one in the worker maps its ports. Neither takes the kernel's
+ * Theory of operation. Under the lock: is the name free, are the ports; then one transaction in the gateway claims the
+ * slot and puts the actor in, and one in the worker maps its ports. Neither takes the kernel's
  * global lock of network devices. The alias of the slot's link is written later (an_worker_dispatch()): until then
  * the tables alone know the actor, which is enough.
  */
@@ -23,6 +23,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#define TAKE_TRIES 8 /* slots, or tables of the worker made anew, before an activation gives up */
 
 static int check_spec(const struct an_worker *w, const struct an_actor_spec *spec, struct an_error *err)
 {
@@ -50,27 +52,38 @@ static void fill_actor(const struct an_worker *w, const struct an_actor_spec *sp
 		memcpy(a->ports, spec->ports, spec->n_ports * sizeof(*spec->ports));
 }
 
-static bool has_port(const struct actor *a, const struct an_port *port)
+/* Does @there map number @number to where @wanted does? */
+static bool maps(const struct an_port *there, const struct an_port *wanted, uint32_t number)
 {
-	char wanted[AN_PORT_TEXT], text[AN_PORT_TEXT];
-
-	an_port_format(port, wanted);
-	for (size_t i = 0; i < a->n_ports; i++) {
-		if (strcmp(an_port_format(&a->ports[i], text), wanted) == 0)
-			return true;
-	}
-	return false;
+	return there->protocol == wanted->protocol && there->family == wanted->family &&
+	       memcmp(there->address, wanted->address, addr_size(there->family)) == 0 &&
+	       there->port <= number && number <= there->end_port &&
+	       there->actor_port - there->port == wanted->actor_port - wanted->port;
 }
 
-/* In whatever order the ports are; none is given twice (ports_valid()). */
+/* Is each port of one actor one of the other's? In however many pieces: tables made anew join what adjoins. */
+static bool covers(const struct actor *there, const struct actor *wanted)
+{
+	for (size_t i = 0; i < wanted->n_ports; i++) {
+		const struct an_port *port = &wanted->ports[i];
+
+		for (uint32_t number = port->port; number <= port->end_port;) {
+			size_t k = 0;
+
+			while (k < there->n_ports && !maps(&there->ports[k], port, number))
+				k++;
+			if (k == there->n_ports)
+				return false;
+			number = there->ports[k].end_port + 1U;
+		}
+	}
+	return true;
+}
+
 static bool same_settings(const struct actor *there, const struct actor *wanted)
 {
-	bool same = there->egress == wanted->egress && there->flags == wanted->flags &&
-		    there->n_ports == wanted->n_ports;
-
-	for (size_t i = 0; same && i < wanted->n_ports; i++)
-		same = has_port(there, &wanted->ports[i]);
-	return same;
+	return there->egress == wanted->egress && there->flags == wanted->flags && covers(there, wanted) &&
+	       covers(wanted, there);
 }
 
 static int exists_differently(const struct actor *there, struct an_error *err)
@@ -84,17 +97,14 @@ static int exists_differently(const struct actor *there, struct an_error *err)
 			    there->name);
 }
 
-/* Queue all of an actor, its slot taken out of the idle set where it came from there. */
+/* Queue all of an actor, its slot claimed where it is one of the pool. */
 static int queue(struct an_worker *w, const struct actor *a, bool from_idle)
 {
 	struct elements own = { .n = 0 }, ports = { .n = 0 };
 	int r;
 
-	if (from_idle) {
-		elements_idle(&own, a->n);
-		bind_del_all(w, &own);
-		own.n = 0;
-	}
+	if (from_idle)
+		elements_claimed(&own, a->n);
 	elements_actor(&own, &w->plane, a);
 	elements_ports(&ports, &w->plane, a);
 	bind_add_all(w, &own, true);
@@ -103,6 +113,47 @@ static int queue(struct an_worker *w, const struct actor *a, bool from_idle)
 	elements_fini(&own);
 	elements_fini(&ports);
 	return r;
+}
+
+/*
+ * Take all of an actor out of one table again, in one transaction: where it was never in, that is refused and changes
+ * nothing, so it may be done after a failure of which it is not known whether the kernel did it.
+ */
+static int take_back(struct an_worker *w, const struct actor *a, enum elements_table table, bool from_idle)
+{
+	struct elements e = { .n = 0 };
+	int r;
+
+	elements_actor(&e, &w->plane, a);
+	elements_ports(&e, &w->plane, a);
+	if (from_idle)
+		elements_claimed(&e, a->n);
+	for (size_t i = 0; !e.err && i < e.n; i++) {
+		if (e.list[i].table == table)
+			bind_del(w, &e.list[i]);
+	}
+	r = e.err ? e.err : bind_commit(w, table, NULL, NULL);
+	bind_forget(w);
+	elements_fini(&e);
+	return r;
+}
+
+/* A slot whose actor was taken back waits again if the kernel says so, else it goes. Nothing has run in it. */
+static void give_back(struct an_worker *w, uint32_t n)
+{
+	int idle = pool_is_idle(w, n, NULL);
+
+	if (idle == 1)
+		numbers_push(&w->idle, &w->n_idle, &w->size_idle, n);
+	if (idle == 0 && slot_drop(w, n, NULL) < 0)
+		numbers_push(&w->released, &w->n_released, &w->size_released, n);
+}
+
+static void withdraw(struct an_worker *w, const struct actor *a, bool from_idle)
+{
+	if (take_back(w, a, ELEMENTS_GATEWAY, from_idle) < 0)
+		actor_take_out(w, a, ELEMENTS_GATEWAY);
+	give_back(w, a->n);
 }
 
 /* The worker's table refused a port: another actor's, or what a killed process left there, which goes. */
@@ -119,54 +170,8 @@ static int refused_port(struct an_worker *w, const struct actor *a, int r, struc
 }
 
 /*
- * Take all of an actor out of one table again, in one transaction: where it was never in, that is refused and changes
- * nothing, so it may be done after a failure of which it is not known whether the kernel did it.
- */
-static int take_back(struct an_worker *w, const struct actor *a, enum elements_table table, bool to_idle)
-{
-	struct elements e = { .n = 0 }, idle = { .n = 0 };
-	int r;
-
-	elements_actor(&e, &w->plane, a);
-	elements_ports(&e, &w->plane, a);
-	for (size_t i = 0; !e.err && i < e.n; i++) {
-		if (e.list[i].table == table)
-			bind_del(w, &e.list[i]);
-	}
-	if (to_idle)
-		elements_idle(&idle, a->n);
-	bind_add_all(w, &idle, true);
-	r = e.err || idle.err ? -ENOMEM : bind_commit(w, table, NULL, NULL);
-	bind_forget(w);
-	elements_fini(&e);
-	elements_fini(&idle);
-	return r;
-}
-
-/* A slot whose actor was taken back waits again if the kernel says so, else it goes. Nothing has run in it. */
-static void give_back(struct an_worker *w, uint32_t n)
-{
-	struct nf_elem key = { .key_len = 0 }, elem;
-	int idle;
-
-	elem_key_u32(&key, n);
-	idle = bind_get(w, ELEMENTS_GATEWAY, &gateway_idle, &key, &elem, NULL);
-	if (idle == 1)
-		numbers_push(&w->idle, &w->n_idle, &w->size_idle, n);
-	if (idle == 0 && slot_drop(w, n, NULL) < 0)
-		numbers_push(&w->released, &w->n_released, &w->size_released, n);
-}
-
-static void withdraw(struct an_worker *w, const struct actor *a, bool to_idle)
-{
-	if (take_back(w, a, ELEMENTS_GATEWAY, to_idle) < 0 && take_back(w, a, ELEMENTS_GATEWAY, false) < 0)
-		actor_take_out(w, a, ELEMENTS_GATEWAY);
-	give_back(w, a->n);
-}
-
-/*
- * Put it in. Return: 0; 1 if another try with another slot may do; or a negative errno. Whenever it is not 0, nothing
- * of the actor is there, and the slot is idle as before, or dropped.
+ * Put it in. Return: 0; 1 if another try may do, with another slot or with the worker's table made anew; or a negative
+ * errno. Whenever it is not 0, nothing of the actor is there, and the slot is idle as before, or dropped.
  */
 static int put_in(struct an_worker *w, const struct actor *a, bool from_idle, struct an_error *err)
 {
@@ -179,8 +184,8 @@ static int put_in(struct an_worker *w, const struct actor *a, bool from_idle, st
 		r = bind_commit(w, ELEMENTS_GATEWAY, set, err);
 	if (r < 0) {
 		bind_forget(w);
-		if (r == -ENOENT && strcmp(set, gateway_idle.name) == 0)
-			return 1;
+		if (r == -EEXIST && strcmp(set, gateway_claimed.name) == 0)
+			return 1; /* by someone who does not mind the lock */
 		take_back(w, a, ELEMENTS_GATEWAY, from_idle);
 		give_back(w, a->n);
 		return r;
@@ -202,20 +207,23 @@ static int shield(struct an_worker *w, const struct actor *a, bool from_idle, st
 	if (r == 0)
 		return 0;
 	take_back(w, a, ELEMENTS_WORKER, false);
-	withdraw(w, a, from_idle && slot_unshield(w, a->n, NULL) == 0);
+	withdraw(w, a, from_idle);
+	if (slot_unshield(w, a->n, NULL) < 0)
+		pool_drop(w, a->n);
 	return r;
 }
 
 static int take_slot(struct an_worker *w, struct actor *a, struct an_error *err)
 {
-	int r, from;
+	int r = 1, from = 0;
 
-	do {
+	for (int tries = 0; r == 1 && tries < TAKE_TRIES; tries++) {
 		from = pool_take(w, &a->n, err);
-		if (from < 0)
-			return from;
-		r = put_in(w, a, from == 1, err);
-	} while (r == 1);
+		r = from < 0 ? from : put_in(w, a, from == 1, err);
+	}
+	if (r == 1)
+		return error_set(err, AN_FAILED, EBUSY, "slots",
+				 "others take them as fast as they are found");
 	return r == 0 && a->flags & AN_ACTOR_SANDBOXED ? shield(w, a, from == 1, err) : r;
 }
 

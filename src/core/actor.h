@@ -13,4 +13,10 @@ int actor_release(struct an_worker *w, const struct actor *a, struct an_error *e
 /** actor_name_later() - leave the writing of its alias to an_worker_dispatch(). */
 void actor_name_later(struct an_worker *w, const struct actor *a);
 
+/**
+ * actor_finish_releases() - drop released slots, their flows and counters, until @deadline_us of clock_us() (0: all)
+ * Return: 1 if there are more, 0 if not, or a negative errno.
+ */
+int actor_finish_releases(struct an_worker *w, uint64_t deadline_us, struct an_error *err);
+
 #endif

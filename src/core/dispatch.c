@@ -102,39 +102,63 @@ static int finish_release(struct an_worker *w, struct an_error *err)
 	return r < 0 ? r : 0;
 }
 
-static int refill(struct an_worker *w, uint64_t deadline, struct an_error *err)
+int actor_finish_releases(struct an_worker *w, uint64_t deadline_us, struct an_error *err)
 {
-	int lock = worker_lock(w, err), r;
+	int r = 0;
 
+	while (r == 0 && w->n_released > 0) {
+		if (deadline_us && clock_us() > deadline_us)
+			return 1;
+		r = finish_release(w, err);
+	}
+	return r;
+}
+
+static int write_aliases(struct an_worker *w, uint64_t deadline_us, struct an_error *err)
+{
+	int r = 0;
+
+	while (r == 0 && w->n_named > 0) {
+		if (deadline_us && clock_us() > deadline_us)
+			return 1;
+		r = write_alias(w, &w->named[w->n_named - 1], err);
+		if (r == 0)
+			w->n_named--;
+	}
+	return r;
+}
+
+/* Another process may have adjusted the worker since. */
+static int refill(struct an_worker *w, uint64_t deadline_us, struct an_error *err)
+{
+	int lock, r;
+
+	if (w->n_idle >= w->record.idle_target)
+		return 0;
+	lock = worker_lock(w, err);
 	if (lock < 0)
 		return lock;
-	r = pool_fill(w, deadline, err);
+	r = pool_recall(w, err);
+	if (r == 0)
+		r = pool_fill(w, deadline_us, err);
 	lock_drop(lock);
 	return r;
 }
 
 int an_worker_dispatch(struct an_worker *worker, unsigned int budget_us, struct an_error *err)
 {
-	const uint64_t deadline = budget_us ? clock_us() + budget_us : 0;
+	const uint64_t deadline_us = budget_us ? clock_us() + budget_us : 0;
 	int r = worker_current(worker, err);
 
-	while (r == 0 && (worker->n_named > 0 || worker->n_released > 0)) {
-		if (deadline && clock_us() > deadline)
-			return 1;
-		if (worker->n_named > 0) {
-			r = write_alias(worker, &worker->named[worker->n_named - 1], err);
-			if (r == 0)
-				worker->n_named--;
-		} else {
-			r = finish_release(worker, err);
-		}
-	}
-	if (r == 0 && worker->n_idle < worker->record.idle_target)
-		r = refill(worker, deadline, err);
+	if (r == 0)
+		r = write_aliases(worker, deadline_us, err);
+	if (r == 0)
+		r = actor_finish_releases(worker, deadline_us, err);
+	if (r == 0)
+		r = refill(worker, deadline_us, err);
 	if (r > 0)
 		worker_wake(worker);
-	else if (r ==
-		 0) /* also where the pool is short, since the limit is reached: the next release wakes us */
+	else if (r == 0) /* also where the pool is short, at its limit: the next release wakes us */
 		worker_rest(worker);
 	return r;
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "core/actor.h"
 #include "core/bind.h"
 #include "core/find.h"
 #include "core/slot.h"
@@ -14,24 +15,84 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Slot numbers reserved at once: two requests for so many slots. */
+/* Slot numbers reserved at once at most: two requests for so many slots. A handle that makes few reserves few. */
 #define RESERVE 16
+/* Claimed slots that may stand among the idle ones until they are weeded out together. */
+#define WEED 64
 /* Numbers tried in a row before the range counts as used up. */
 #define TRIES 64
 
-static int collect(const struct nf_elem *elem, void *data)
+static uint32_t number(const struct nf_elem *elem)
 {
-	struct an_worker *w = data;
 	uint32_t n;
 
 	memcpy(&n, elem->key, sizeof(n));
-	return numbers_push(&w->idle, &w->n_idle, &w->size_idle, n);
+	return n;
+}
+
+static int collect_idle(const struct nf_elem *elem, void *data)
+{
+	struct an_worker *w = data;
+
+	return numbers_push(&w->idle, &w->n_idle, &w->size_idle, number(elem));
+}
+
+static int collect_claimed(const struct nf_elem *elem, void *data)
+{
+	struct an_worker *w = data;
+
+	return numbers_push(&w->claimed, &w->n_claimed, &w->size_claimed, number(elem));
+}
+
+static void forget_idle(struct an_worker *w, uint32_t n)
+{
+	for (size_t i = 0; i < w->n_idle; i++) {
+		if (w->idle[i] == n) {
+			w->idle[i] = w->idle[--w->n_idle];
+			return;
+		}
+	}
 }
 
 int pool_look(struct an_worker *w, struct an_error *err)
 {
-	w->n_idle = 0;
-	return elem_dump(&GATEWAY_SIDE(w)->nf, &layout_table, &gateway_idle, collect, w, err);
+	struct nl_sock *nf = &GATEWAY_SIDE(w)->nf;
+	int r;
+
+	w->n_idle = w->n_claimed = 0;
+	r = elem_dump(nf, &layout_table, &gateway_idle, collect_idle, w, err);
+	if (r == 0)
+		r = elem_dump(nf, &layout_table, &gateway_claimed, collect_claimed, w, err);
+	for (size_t i = 0; r == 0 && i < w->n_claimed; i++)
+		forget_idle(w, w->claimed[i]);
+	if (r < 0)
+		w->n_idle = 0; /* half of it is worse than nothing */
+	return r;
+}
+
+/* Is a slot's number in a set? Return: 1, 0, or a negative errno. */
+static int stands_in(struct an_worker *w, const struct nf_set *set, uint32_t n, struct an_error *err)
+{
+	struct nf_elem key = { .key_len = 0 }, elem;
+
+	elem_key_u32(&key, n);
+	return bind_get(w, ELEMENTS_GATEWAY, set, &key, &elem, err);
+}
+
+int pool_is_idle(struct an_worker *w, uint32_t n, struct an_error *err)
+{
+	int idle = stands_in(w, &gateway_idle, n, err);
+	int claimed = idle == 1 ? stands_in(w, &gateway_claimed, n, err) : 0;
+
+	return idle == 1 && claimed >= 0 ? !claimed : claimed < 0 ? claimed : idle;
+}
+
+void pool_unclaim(struct an_worker *w, uint32_t n, struct elements *e)
+{
+	if (stands_in(w, &gateway_claimed, n, NULL) == 1) {
+		elements_claimed(e, n);
+		elements_idle(e, n);
+	}
 }
 
 static int count_slot(const char *name, void *data)
@@ -57,30 +118,46 @@ int pool_count(struct an_worker *w, uint32_t *ret_slots, struct an_error *err)
 	return r;
 }
 
-/* A number that no other process makes a slot of: the record says so before it is used, for some at once. */
-static int reserve(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
+int pool_recall(struct an_worker *w, struct an_error *err)
 {
 	struct record_worker record = { .made = 0 };
 	struct link link;
-	int r;
+	int r = link_get(&WORKER_SIDE(w)->rtnl, LAYOUT_WORKER_LINK, &link, err);
 
-	if (w->next > w->last) {
-		r = link_get(&WORKER_SIDE(w)->rtnl, LAYOUT_WORKER_LINK, &link, err);
-		if (r == 0)
-			r = record_worker_parse(link.alias, &record, err);
-		if (r < 0)
-			return r;
+	if (r == 0)
+		r = record_worker_parse(link.alias, &record, err);
+	if (r == 0)
 		w->record = record;
-		w->next = record.made + 1;
-		w->last = w->record.made = record.made + RESERVE;
-		r = worker_save(w, err);
-		if (r < 0) {
-			w->last = record.made;
-			return r;
-		}
-	}
-	*ret_n = w->next++;
+	return r;
+}
+
+/* Numbers that no other process makes slots of: the record says so before they are used. Each time more of them. */
+static int reserve(struct an_worker *w, struct an_error *err)
+{
+	int r = pool_recall(w, err);
+	uint32_t made = w->record.made;
+
+	if (r < 0)
+		return r;
+	w->reserve = w->reserve ? 2 * w->reserve : 1;
+	if (w->reserve > RESERVE)
+		w->reserve = RESERVE;
+	w->record.made = made + w->reserve;
+	r = worker_save(w, err);
+	if (r < 0)
+		return r;
+	w->next = made + 1;
+	w->last = w->record.made;
 	return 0;
+}
+
+static int next_number(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
+{
+	int r = w->next > w->last ? reserve(w, err) : 0;
+
+	if (r == 0)
+		*ret_n = w->next++;
+	return r;
 }
 
 /* Make one slot; numbers whose outer address is still in use are passed over. */
@@ -88,7 +165,7 @@ static int make_one(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
 {
 	for (int tries = 0; tries < TRIES; tries++) {
 		uint32_t n;
-		int r = reserve(w, &n, err);
+		int r = next_number(w, &n, err);
 
 		if (r == 0)
 			r = slot_make(w, n, err);
@@ -101,16 +178,6 @@ static int make_one(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
 	}
 	error_set(err, AN_NO_SLOT, ENOSPC, "slots", "no outer address is free in the range");
 	return error_remedy(err, "release actors, or actornet down and up with a larger --range");
-}
-
-/* From the last one on to one that is gone: those before it went with an earlier call. The rest is dispatch's to do. */
-int pool_reap(struct an_worker *w, struct an_error *err)
-{
-	int r = 1;
-
-	for (size_t i = w->n_released; r > 0 && i > 0; i--)
-		r = slot_drop(w, w->released[i - 1], err);
-	return r < 0 ? r : 0;
 }
 
 struct sweep {
@@ -158,6 +225,7 @@ int pool_sweep(struct an_worker *w, struct an_error *err)
 	return r < 0 ? r : sweep.dropped;
 }
 
+/* Is there room for one more? What was released and is still to be dropped makes some, then what nobody knows of. */
 static int check_max(struct an_worker *w, struct an_error *err)
 {
 	uint32_t slots = 0;
@@ -167,10 +235,13 @@ static int check_max(struct an_worker *w, struct an_error *err)
 	    w->record.max) /* there can't be more than were ever made: no need to count them */
 		return 0;
 	r = pool_count(w, &slots, err);
-	if (r < 0)
+	if (r == 0 && slots >= w->record.max && w->n_released > 0) {
+		r = actor_finish_releases(w, 0, err);
+		if (r == 0)
+			r = pool_count(w, &slots, err);
+	}
+	if (r < 0 || slots < w->record.max)
 		return r;
-	if (slots < w->record.max)
-		return 0;
 	r = pool_sweep(w, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
@@ -194,21 +265,33 @@ static uint32_t take_oldest(struct an_worker *w)
 	return n;
 }
 
+/* Of those believed to be idle one that is. Return: 1, 0 if there is none, or a negative errno. */
+static int take_idle(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
+{
+	while (w->n_idle > 0) {
+		uint32_t n = take_oldest(w);
+		int r = pool_is_idle(w, n, err);
+
+		if (r == 1)
+			*ret_n = n;
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
 int pool_take(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
 {
-	int r = 0;
+	int r = take_idle(w, ret_n, err);
 
-	if (w->n_idle == 0)
+	if (r == 0) {
 		r = pool_look(w, err);
-	if (r < 0)
-		return r;
-	if (w->n_idle > 0) {
-		*ret_n = take_oldest(w);
-		return 1;
+		if (r == 0)
+			r = take_idle(w, ret_n, err);
 	}
-	r = pool_reap(w, err);
-	if (r == 0)
-		r = check_max(w, err);
+	if (r != 0)
+		return r;
+	r = check_max(w, err);
 	if (r == 0)
 		r = make_one(w, ret_n, err);
 	if (r < 0)
@@ -238,11 +321,31 @@ static int enlist(struct an_worker *w, uint32_t n, struct an_error *err)
 	return r;
 }
 
+/* Take what is claimed out of both sets, once it is much: a transaction that deletes costs a grace period. */
+static int weed(struct an_worker *w, struct an_error *err)
+{
+	struct elements e = { .n = 0 };
+	int r;
+
+	if (w->n_claimed < WEED)
+		return 0;
+	for (size_t i = 0; i < w->n_claimed; i++) {
+		elements_claimed(&e, w->claimed[i]);
+		elements_idle(&e, w->claimed[i]);
+	}
+	bind_del_all(w, &e);
+	r = e.err ? no_memory(err) : bind_commit(w, ELEMENTS_GATEWAY, NULL, err);
+	elements_fini(&e);
+	return r;
+}
+
 int pool_fill(struct an_worker *w, uint64_t deadline_us, struct an_error *err)
 {
 	uint32_t slots = 0;
 	int r = pool_look(w, err);
 
+	if (r == 0)
+		r = weed(w, err);
 	if (r == 0)
 		r = pool_count(w, &slots, err);
 	while (r == 0 && w->n_idle < w->record.idle_target && slots < w->record.max) {
@@ -307,6 +410,7 @@ int pool_trim(struct an_worker *w, struct an_error *err)
 
 void pool_drop(struct an_worker *w, uint32_t n)
 {
+	forget_idle(w, n);
 	list_all(w, &n, 1, false, NULL); /* refused if it is not in the set, which is as good */
 	slot_drop(w, n, NULL);
 }

@@ -6,15 +6,18 @@
 #include "base/sized.h"
 #include "core/actor.h"
 #include "core/bind.h"
+#include "core/pool.h"
 #include "core/tables.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-/* All elements of an actor, as they were put in. */
-static int gather(const struct an_worker *w, const struct actor *a, struct elements *e)
+/* All elements of an actor, as they were put in, and of its slot in the pool. */
+static int gather(struct an_worker *w, const struct actor *a, enum elements_table table, struct elements *e)
 {
 	elements_actor(e, &w->plane, a);
+	if (table == ELEMENTS_GATEWAY)
+		pool_unclaim(w, a->n, e);
 	if (a->policy)
 		elements_ports(e, &w->plane, a);
 	return e->err;
@@ -45,7 +48,7 @@ static int take_out_present(struct an_worker *w, const struct elements *e, enum 
 int actor_take_out(struct an_worker *w, const struct actor *a, enum elements_table table)
 {
 	struct elements e = { .n = 0 };
-	int r = gather(w, a, &e);
+	int r = gather(w, a, table, &e);
 
 	for (size_t i = 0; r == 0 && i < e.n; i++) {
 		if (e.list[i].table == table)

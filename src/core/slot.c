@@ -41,7 +41,11 @@ int slot_drop(struct an_worker *w, uint32_t n, struct an_error *err)
 	return netns_del(layout_slot_netns(&w->plane, n, name), err);
 }
 
-/* Both ends of the wire, born in place. Their numbers are known, so nothing need be asked for them. */
+/*
+ * Both ends of the wire, born in place. Their numbers are known, so nothing need be asked for them. The gateway's end
+ * comes up by itself, before it has a carrier and after its other flags are set: for each other change of a link that is
+ * up the kernel goes through the IPv6 routes of all slots.
+ */
 static int slot_wire(struct an_worker *w, uint32_t n, int netns_fd, struct an_error *err)
 {
 	struct link_veth veth = {
@@ -52,13 +56,14 @@ static int slot_wire(struct an_worker *w, uint32_t n, int netns_fd, struct an_er
 		.peer = LAYOUT_INNER_LINK,
 		.mtu = w->plane.mtu,
 		.noarp = true,
-		.up = true,
 	};
+	int r;
 
 	layout_slot_link(n, veth.name);
 	memcpy(veth.mac, layout_mac_gateway, sizeof(veth.mac));
 	memcpy(veth.peer_mac, layout_mac_inner, sizeof(veth.peer_mac));
-	return link_add_veth(&GATEWAY_SIDE(w)->rtnl, &veth, err);
+	r = link_add_veth(&GATEWAY_SIDE(w)->rtnl, &veth, err);
+	return r < 0 ? r : link_set_up(&GATEWAY_SIDE(w)->rtnl, veth.index, 0, err);
 }
 
 /* The gateway's side of one family. */

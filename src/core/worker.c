@@ -241,6 +241,7 @@ void an_worker_close(struct an_worker *worker)
 	fd_close(worker->changes_fd);
 	fd_close(worker->event_fd);
 	free(worker->idle);
+	free(worker->claimed);
 	free(worker->released);
 	free(worker->named);
 	free(worker);

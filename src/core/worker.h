@@ -32,8 +32,10 @@ struct side {
  * @addresses_known: there was a look, and no change was heard of since; @more_addresses: there is no room for all
  * @changes_fd: hears of changes of the worker's addresses
  * @next, @last: slot numbers reserved in the record and not used yet; none where @next is above @last
+ * @reserve:    how many were reserved last
  * @event_fd:   readable while something is put off
- * @idle:       numbers of idle slots as last seen, [n_idle]; the kernel decides at the claim
+ * @idle:       numbers of idle slots as last seen, [n_idle]; each is looked at again before it is claimed
+ * @claimed:    numbers of claimed slots that still stand among the idle ones, as last seen, [n_claimed]
  * @released:   slots whose namespace is still to be dropped, [n_released]
  * @named:      actors whose alias is still to be written to their slot, [n_named]
  */
@@ -48,10 +50,10 @@ struct an_worker {
 	bool addresses_known, more_addresses;
 	int changes_fd;
 	uint32_t worker_index;
-	uint32_t next, last;
+	uint32_t next, last, reserve;
 	int event_fd;
-	uint32_t *idle, *released;
-	size_t n_idle, n_released, size_idle, size_released;
+	uint32_t *idle, *claimed, *released;
+	size_t n_idle, n_claimed, n_released, size_idle, size_claimed, size_released;
 	struct actor *named;
 	size_t n_named, size_named;
 };

@@ -287,6 +287,11 @@ void elements_idle(struct elements *e, uint32_t n)
 	elem_key_u32(GATEWAY(idle), n);
 }
 
+void elements_claimed(struct elements *e, uint32_t n)
+{
+	elem_key_u32(GATEWAY(claimed), n);
+}
+
 void elements_local(struct elements *e, const struct addr *a)
 {
 	elem_key_addr(a->family == AF_INET ? GATEWAY(local4) : GATEWAY(local6), a);

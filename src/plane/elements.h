@@ -52,6 +52,8 @@ void elements_actor(struct elements *e, const struct plane *p, const struct acto
 void elements_ports(struct elements *e, const struct plane *p, const struct actor *a);
 /** elements_idle() - a slot that waits. */
 void elements_idle(struct elements *e, uint32_t n);
+/** elements_claimed() - one that waited until an actor got it. */
+void elements_claimed(struct elements *e, uint32_t n);
 /** elements_link_key() - append the link of slot n to a key. */
 void elements_link_key(struct nf_elem *elem, uint32_t n);
 /** elements_link_read() - slot of the link that a key starts with, 0 if it is no slot's. */

@@ -44,3 +44,4 @@ MAP(actors, T(V6), T(MARK_, MARK_, MARK_, MARK_));
 /* link, which one : protocol, port, end, port at the actor, address (:: any, IPv4 mapped) */
 MAP(ports, T(LINK, MARK_), T(PROTO, PORT, PORT, PORT, V6));
 SET(idle, T(MARK_), );
+SET(claimed, T(MARK_), );

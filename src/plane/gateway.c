@@ -146,7 +146,7 @@ static void add_sets(struct nf_model *m, const struct plane *p)
 		&gateway_current,   &gateway_judged, &gateway_open4,   &gateway_open6,	   &gateway_open_all4,
 		&gateway_open_all6, &gateway_local4, &gateway_local6,  &gateway_resolver4, &gateway_resolver6,
 		&gateway_frags,	    &gateway_flows,  &gateway_inflows, &gateway_rates,	   &gateway_denied,
-		&gateway_actors,    &gateway_ports,  &gateway_idle,
+		&gateway_actors,    &gateway_ports,  &gateway_idle,    &gateway_claimed,
 	};
 
 	for (size_t i = 0; i < sizeof(dynamic) / sizeof(*dynamic); i++)

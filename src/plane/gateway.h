@@ -38,8 +38,11 @@ extern const struct nf_set gateway_open4, gateway_open6, gateway_open_all4, gate
 extern const struct nf_set gateway_local4, gateway_local6, gateway_resolver4, gateway_resolver6;
 /* Limits and counters, filled by the rules. */
 extern const struct nf_set gateway_frags, gateway_flows, gateway_inflows, gateway_rates, gateway_denied;
-/* Book-keeping that no rule reads: actors by the hash of their name, their ports, idle slots. */
-extern const struct nf_set gateway_actors, gateway_ports, gateway_idle;
+/*
+ * Book-keeping that no rule reads: actors by the hash of their name, their ports; slots that were put into the pool, and
+ * which of them were taken since. What is idle is in the first and not in the second.
+ */
+extern const struct nf_set gateway_actors, gateway_ports, gateway_idle, gateway_claimed;
 
 /* Firewall mark while a packet is on its way to being refused: enum an_reason above this. */
 #define GATEWAY_REASON 0x100

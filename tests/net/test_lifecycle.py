@@ -212,6 +212,18 @@ class DamageTest(case.NetCase):
             self.assertAnswers(actor, family.public, 80, family.public)
             self.assertAnswers(self.client, family.worker, 8001, "b")
 
+    def test_ports_are_the_same_after_a_repair_that_joins_them(self):
+        shown = self.up().json
+        ports = ("--port", "8001:80", "--port", "8002:81", "--port", "8004:83")
+        self.activate("a", *ports).close()
+        self.in_gateway(shown, "nft", "flush", "ruleset")
+        self.up()
+        again = self.worker.actornet("activate", "a", *ports)
+        self.assertEqual(again.code, 0, again)
+        for other in (("--port", "8001:80", "--port", "8002:81"), ("--port", "8001-8002:81", "--port", "8004:83")):
+            refused = self.worker.actornet("activate", "a", *other)
+            self.assertEqual(refused.code, 4, refused)
+
     def test_up_that_fails_leaves_the_worker_as_found(self):
         self.worker.ip("route del default\nroute del default via fd98:1::1")
         try:
