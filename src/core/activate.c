@@ -14,6 +14,7 @@
 #include "core/actor.h"
 #include "core/bind.h"
 #include "core/pool.h"
+#include "core/portlist.h"
 #include "core/ports.h"
 #include "core/slot.h"
 #include "core/tables.h"
@@ -48,42 +49,23 @@ static void fill_actor(const struct an_worker *w, const struct an_actor_spec *sp
 	a->egress = spec->egress;
 	a->since = (uint32_t)time(NULL);
 	a->n_ports = spec->n_ports;
-	if (spec->n_ports)
-		memcpy(a->ports, spec->ports, spec->n_ports * sizeof(*spec->ports));
+	for (size_t i = 0; i < spec->n_ports; i++)
+		a->ports[i] = port_canonical(&spec->ports[i]);
 }
 
-/* Does @there map number @number to where @wanted does? */
-static bool maps(const struct an_port *there, const struct an_port *wanted, uint32_t number)
-{
-	return there->protocol == wanted->protocol && there->family == wanted->family &&
-	       memcmp(there->address, wanted->address, addr_size(there->family)) == 0 &&
-	       there->port <= number && number <= there->end_port &&
-	       there->actor_port - there->port == wanted->actor_port - wanted->port;
-}
-
-/* Is each port of one actor one of the other's? In however many pieces: tables made anew join what adjoins. */
-static bool covers(const struct actor *there, const struct actor *wanted)
+static bool has_ports(const struct actor *there, const struct actor *wanted)
 {
 	for (size_t i = 0; i < wanted->n_ports; i++) {
-		const struct an_port *port = &wanted->ports[i];
-
-		for (uint32_t number = port->port; number <= port->end_port;) {
-			size_t k = 0;
-
-			while (k < there->n_ports && !maps(&there->ports[k], port, number))
-				k++;
-			if (k == there->n_ports)
-				return false;
-			number = there->ports[k].end_port + 1U;
-		}
+		if (!portlist_covers(there->ports, there->n_ports, &wanted->ports[i]))
+			return false;
 	}
 	return true;
 }
 
 static bool same_settings(const struct actor *there, const struct actor *wanted)
 {
-	return there->egress == wanted->egress && there->flags == wanted->flags && covers(there, wanted) &&
-	       covers(wanted, there);
+	return there->egress == wanted->egress && there->flags == wanted->flags && has_ports(there, wanted) &&
+	       has_ports(wanted, there);
 }
 
 static int exists_differently(const struct actor *there, struct an_error *err)
@@ -97,8 +79,8 @@ static int exists_differently(const struct actor *there, struct an_error *err)
 			    there->name);
 }
 
-/* Queue all of an actor, its slot claimed where it is one of the pool. */
-static int queue(struct an_worker *w, const struct actor *a, bool from_idle)
+/* Queue all of an actor, its slot claimed where it is one of the pool, and what stays the worker's of all ports. */
+static int queue(struct an_worker *w, const struct actor *a, bool from_idle, struct an_error *err)
 {
 	struct elements own = { .n = 0 }, ports = { .n = 0 };
 	int r;
@@ -109,10 +91,10 @@ static int queue(struct an_worker *w, const struct actor *a, bool from_idle)
 	elements_ports(&ports, &w->plane, a);
 	bind_add_all(w, &own, true);
 	bind_add_all(w, &ports, true);
-	r = own.err ? own.err : ports.err;
+	r = own.err || ports.err ? error_set(err, AN_FAILED, ENOMEM, "actor", "%s", strerror(ENOMEM)) : 0;
 	elements_fini(&own);
 	elements_fini(&ports);
-	return r;
+	return r == 0 && a->flags & AN_ACTOR_ALL_PORTS ? ports_own(w, err) : r;
 }
 
 /*
@@ -175,12 +157,10 @@ static int refused_port(struct an_worker *w, const struct actor *a, int r, struc
  */
 static int put_in(struct an_worker *w, const struct actor *a, bool from_idle, struct an_error *err)
 {
-	char set[NF_NAME];
-	int r = queue(w, a, from_idle);
+	char set[NF_NAME] = "";
+	int r = queue(w, a, from_idle, err);
 
-	if (r < 0)
-		error_set(err, AN_FAILED, -r, "actor", "%s", strerror(-r));
-	else
+	if (r == 0)
 		r = bind_commit(w, ELEMENTS_GATEWAY, set, err);
 	if (r < 0) {
 		bind_forget(w);
@@ -238,11 +218,13 @@ static int again(struct an_worker *w, const struct actor *a, struct an_error *er
 		if (ports.list[i].table == ELEMENTS_WORKER)
 			bind_add(w, &ports.list[i], false);
 	}
-	if (ports.err)
-		r = error_set(err, AN_FAILED, ENOMEM, "actor", "%s", strerror(ENOMEM));
-	else
+	r = ports.err ? error_set(err, AN_FAILED, ENOMEM, "actor", "%s", strerror(ENOMEM)) : 0;
+	if (r == 0 && a->flags & AN_ACTOR_ALL_PORTS)
+		r = ports_own(w, err);
+	if (r == 0)
 		r = bind_commit(w, ELEMENTS_WORKER, NULL, err);
 	elements_fini(&ports);
+	bind_forget(w);
 	if (r == 0 && a->flags & AN_ACTOR_SANDBOXED)
 		r = slot_shield(w, a->n, err);
 	return r == 0 ? slot_dress(w, a->n, err) : r;
@@ -275,8 +257,6 @@ static int activate(struct an_worker *w, struct actor *a, struct an_error *err)
 	if (r < 0)
 		return r;
 	r = check_worker(w, a, err);
-	if (r == 0 && (a->flags & AN_ACTOR_ALL_PORTS))
-		r = ports_own(w, err);
 	if (r == 0)
 		r = take_slot(w, a, err);
 	if (r < 0)

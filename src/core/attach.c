@@ -35,25 +35,33 @@ static int look(const char *family, const char *link, const char *what, int *ret
 	return r == -ENOENT ? 0 : r;
 }
 
+/*
+ * IPv6 is forwarded by the link where the kernel can and the worker is no router already, else for all links. An uplink
+ * without IPv6 has no switch of its own, whatever the kernel can.
+ */
+static int look_ipv6(const char *uplink, struct record_found *found, struct an_error *err)
+{
+	int all = -1, any = -1, r = look("ipv6", "all", "forwarding", &all, err);
+
+	if (r == 0)
+		r = look("ipv6", "default", "force_forwarding", &any, err);
+	found->all6 = any < 0 || all == 1;
+	found->forward6 = all;
+	found->accept_ra = -1;
+	if (r == 0 && !found->all6)
+		r = look("ipv6", uplink, "force_forwarding", &found->forward6, err);
+	if (!found->all6 && found->forward6 < 0)
+		found->forward6 = 0;
+	if (r == 0 && found->all6 && all == 0)
+		r = look("ipv6", uplink, "accept_ra", &found->accept_ra, err);
+	return r;
+}
+
 static int look_all(const char *uplink, struct record_found *found, struct an_error *err)
 {
 	int r = look("ipv4", uplink, "forwarding", &found->forward4, err);
 
-	int any = -1;
-
-	if (r == 0) /* an uplink without IPv6 has none, whatever the kernel can */
-		r = look("ipv6", "default", "force_forwarding", &any, err);
-	found->all6 = any < 0;
-	found->accept_ra = -1;
-	if (r == 0 && !found->all6)
-		r = look("ipv6", uplink, "force_forwarding", &found->forward6, err);
-	if (r == 0 && !found->all6 && found->forward6 < 0)
-		found->forward6 = 0;
-	if (r == 0 && found->all6)
-		r = look("ipv6", "all", "forwarding", &found->forward6, err);
-	if (r == 0 && found->all6)
-		r = look("ipv6", uplink, "accept_ra", &found->accept_ra, err);
-	return r;
+	return r < 0 ? r : look_ipv6(uplink, found, err);
 }
 
 int attach_look(struct an_worker *w, struct record_found *ret_found, struct an_error *err)
@@ -160,7 +168,7 @@ static int make_family(struct an_worker *w, uint8_t family, struct an_error *err
 
 int attach_make(struct an_worker *w, struct an_error *err)
 {
-	int r = worker_save(w, err);
+	int r = worker_save(w, NULL, err);
 
 	if (r == 0)
 		r = set_sysctls(w, err);

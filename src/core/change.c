@@ -4,11 +4,13 @@
 #include "base/lock.h"
 #include "core/actor.h"
 #include "core/bind.h"
+#include "core/portlist.h"
 #include "core/ports.h"
 #include "core/tables.h"
 #include "nf/conntrack.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void gather(const struct an_worker *w, const struct actor *a, struct elements *e)
@@ -63,51 +65,40 @@ static bool same_ports(const struct actor *a, const struct actor *b)
 	return a->n_ports == b->n_ports && memcmp(a->ports, b->ports, a->n_ports * sizeof(*a->ports)) == 0;
 }
 
-static bool has_port(const struct actor *a, const struct an_port *port)
+/* A port as the gateway knows it: at the actor, whatever leads there. */
+static struct an_port inside(const struct an_port *port)
 {
-	for (size_t i = 0; i < a->n_ports; i++) {
-		if (memcmp(&a->ports[i], port, sizeof(*port)) == 0)
-			return true;
-	}
-	return false;
-}
+	struct an_port p = { .protocol = port->protocol,
+			     .port = port->actor_port,
+			     .actor_port = port->actor_port };
 
-/* Does any of the actor's ports lead to one of these at the actor? */
-static bool leads_there(const struct actor *a, const struct an_port *port)
-{
-	const uint32_t end = (uint32_t)port->actor_port + port->end_port - port->port;
-
-	for (size_t i = 0; i < a->n_ports; i++) {
-		const struct an_port *p = &a->ports[i];
-
-		if (p->protocol == port->protocol && p->actor_port <= end &&
-		    port->actor_port <= (uint32_t)p->actor_port + p->end_port - p->port)
-			return true;
-	}
-	return false;
+	p.end_port = (uint16_t)(port->actor_port + port->end_port - port->port);
+	return p;
 }
 
 /* Who answers at ports that are gone: in the worker by the public port, in the gateway by the actor's. */
 static size_t gone(const struct an_worker *w, enum elements_table side, const struct actor *before,
 		   const struct actor *after, struct party *parties)
 {
+	const bool worker = side == ELEMENTS_WORKER;
+	struct an_port left[AN_SPECS_MAX];
 	size_t n = 0;
 
+	for (size_t i = 0; i < after->n_ports; i++)
+		left[i] = worker ? after->ports[i] : inside(&after->ports[i]);
 	for (size_t i = 0; i < before->n_ports; i++) {
-		const struct an_port *port = &before->ports[i];
-		const uint16_t first = side == ELEMENTS_WORKER ? port->port : port->actor_port;
-		struct party party = {
-			.addr = layout_outer(&w->plane, AF_INET, before->n),
-			.protocol = port->protocol,
-			.port = first,
-			.end_port = (uint16_t)(first + port->end_port - port->port),
-		};
+		const struct an_port port = worker ? before->ports[i] : inside(&before->ports[i]);
+		struct party party = { .protocol = port.protocol };
 
-		if (side == ELEMENTS_WORKER ? has_port(after, port) : leads_there(after, port))
-			continue;
-		parties[n++] = party;
-		party.addr = layout_outer(&w->plane, AF_INET6, before->n);
-		parties[n++] = party;
+		for (uint32_t from = port.port, to; portlist_gap(left, after->n_ports, &port, &from, &to);
+		     from = to + 1) {
+			party.port = (uint16_t)from;
+			party.end_port = (uint16_t)to;
+			party.addr = layout_outer(&w->plane, AF_INET, before->n);
+			parties[n++] = party;
+			party.addr = layout_outer(&w->plane, AF_INET6, before->n);
+			parties[n++] = party;
+		}
 	}
 	return n;
 }
@@ -116,8 +107,9 @@ static size_t gone(const struct an_worker *w, enum elements_table side, const st
 static int end_flows(struct an_worker *w, const struct actor *before, const struct actor *after,
 		     struct an_error *err)
 {
-	struct party parties[2 * AN_SPECS_MAX];
-	int r = 0;
+	/* of each port before, one more piece than there are ports to cut it, in two families */
+	struct party *parties = calloc(2 * (before->n_ports + 1) * (after->n_ports + 1), sizeof(*parties));
+	int r = parties ? 0 : error_set(err, AN_FAILED, ENOMEM, before->name, "%s", strerror(ENOMEM));
 
 	for (unsigned int i = 0; r >= 0 && i < ELEMENTS_TABLES; i++) {
 		size_t n = gone(w, (enum elements_table)i, before, after, parties);
@@ -125,6 +117,7 @@ static int end_flows(struct an_worker *w, const struct actor *before, const stru
 		if (n > 0)
 			r = conntrack_del(&w->side[i].nf, parties, n, err);
 	}
+	free(parties);
 	return r < 0 ? r : 0;
 }
 
@@ -144,20 +137,18 @@ static int no_such_port(const struct an_port *port, const char *name, struct an_
 	return error_remedy(err, "actornet port list %s shows its ports", name);
 }
 
-/* The port that is meant: where the actor's own is not given, it is the same as the worker's. */
+/* The port that is meant, or holds it: where the actor's own is not given, it is whatever there is. */
 static size_t find_port(const struct actor *a, const struct an_port *port, bool any_actor_port)
 {
-	size_t i = 0;
-
-	for (; i < a->n_ports; i++) {
-		struct an_port p = a->ports[i];
+	for (size_t i = 0; i < a->n_ports; i++) {
+		struct an_port p = *port;
 
 		if (any_actor_port && port->actor_port == port->port)
-			p.actor_port = port->port;
-		if (memcmp(&p, port, sizeof(p)) == 0)
-			break;
+			p.actor_port = (uint16_t)(a->ports[i].actor_port + port->port - a->ports[i].port);
+		if (portlist_covers(&a->ports[i], 1, &p))
+			return i;
 	}
-	return i;
+	return a->n_ports;
 }
 
 static int add_port(struct actor *a, const struct an_port *port, struct an_error *err)
@@ -186,8 +177,7 @@ static int del_port(struct actor *a, const struct an_port *port, struct an_error
 
 	if (at == a->n_ports)
 		return no_such_port(port, a->name, err);
-	memmove(&a->ports[at], &a->ports[at + 1], (--a->n_ports - at) * sizeof(*a->ports));
-	return 0;
+	return portlist_cut(a->ports, &a->n_ports, at, port) < 0 ? ports_too_many(a->n_ports + 1, err) : 0;
 }
 
 static int apply(struct actor *a, const struct given *given, struct an_error *err)

@@ -135,18 +135,18 @@ int pool_recall(struct an_worker *w, struct an_error *err)
 static int reserve(struct an_worker *w, struct an_error *err)
 {
 	int r = pool_recall(w, err);
-	uint32_t made = w->record.made;
+	const struct record_worker before = w->record;
 
 	if (r < 0)
 		return r;
 	w->reserve = w->reserve ? 2 * w->reserve : 1;
 	if (w->reserve > RESERVE)
 		w->reserve = RESERVE;
-	w->record.made = made + w->reserve;
-	r = worker_save(w, err);
+	w->record.made = before.made + w->reserve;
+	r = worker_save(w, &before, err);
 	if (r < 0)
 		return r;
-	w->next = made + 1;
+	w->next = before.made + 1;
 	w->last = w->record.made;
 	return 0;
 }

@@ -478,13 +478,29 @@ int ports_own(struct an_worker *w, struct an_error *err)
 	int r = sockdiag_dump(&w->diag, collect_own, &own, err);
 
 	elements_sort(&own);
-	if (r == 0)
-		r = own.err;
+	if (r == 0 && own.err)
+		r = error_set(err, AN_FAILED, ENOMEM, "ports", "%s", strerror(ENOMEM));
 	if (r == 0) {
 		txn_set_flush(&WORKER_SIDE(w)->txn, &worker_own);
 		bind_add_all(w, &own, false);
-		r = bind_commit(w, ELEMENTS_WORKER, NULL, err);
 	}
 	elements_fini(&own);
 	return r;
+}
+
+static int stop(const struct nf_elem *elem, void *data)
+{
+	(void)elem;
+	(void)data;
+	return 1;
+}
+
+int ports_own_renew(struct an_worker *w, struct an_error *err)
+{
+	int r = elem_dump(&WORKER_SIDE(w)->nf, &layout_table, &worker_all4, stop, NULL, err);
+
+	if (r != 1)
+		return r;
+	r = ports_own(w, err);
+	return r == 0 ? bind_commit(w, ELEMENTS_WORKER, NULL, err) : r;
 }

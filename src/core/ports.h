@@ -32,7 +32,12 @@ int ports_free(struct an_worker *w, const struct actor *a, struct an_error *err)
  * Return: -EADDRINUSE with the holder named; 0: nobody has them, an element was left behind.
  */
 int ports_blame(struct an_worker *w, const struct actor *a, struct an_error *err);
-/** ports_own() - bring the set of ports that the worker's own sockets hold up to date, for the all-ports actor. */
+/**
+ * ports_own() - queue for the worker's table the ports that the worker's own sockets hold now: they stay the worker's
+ * though an actor has all ports. Return: 0 or a negative errno.
+ */
 int ports_own(struct an_worker *w, struct an_error *err);
+/** ports_own_renew() - bring them up to date, if an actor has all ports. Return: 0 or a negative errno. */
+int ports_own_renew(struct an_worker *w, struct an_error *err);
 
 #endif

@@ -23,8 +23,8 @@
  * struct record_found - sysctls of the worker as `up` found them; -1: not there
  * @forward4: net.ipv4.conf.<uplink>.forwarding
  * @forward6: force_forwarding of the uplink, or all.forwarding where @all6
- * @all6:     this kernel has no force_forwarding
- * @accept_ra: of the uplink, where @all6 made it change
+ * @all6:     forwarding is not by the link: this kernel has no force_forwarding, or all links forwarded already
+ * @accept_ra: of the uplink, where turning @all6 on made it change
  */
 struct record_found {
 	int forward4, forward6, all6, accept_ra;

@@ -3,6 +3,7 @@
 #include "core/slot.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "core/preflight.h"
 #include "netns/sysctl.h"
 #include "nf/dump.h"
 #include "plane/slotns.h"
@@ -134,7 +135,7 @@ static int dress(struct an_worker *w, int netns_fd, struct an_error *err)
 		return r;
 	msg_init(&m, buf, sizeof(buf));
 	link_build_up(&m, LAYOUT_LO_INDEX, 0);
-	if (w->record.found.forward6 >= 0) /* this kernel has IPv6 */
+	if (w->record.found.forward6 >= 0 && w->plane.mtu >= PREFLIGHT_MTU6) /* the link has IPv6 */
 		link_build_bare(&m, LAYOUT_INNER_INDEX);
 	link_build_up(&m, LAYOUT_INNER_INDEX, w->plane.mtu);
 	build_inside(&m, &w->plane, AF_INET);

@@ -10,6 +10,7 @@
 #include "core/local.h"
 #include "core/orphans.h"
 #include "core/pool.h"
+#include "core/ports.h"
 #include "core/preflight.h"
 #include "core/resolver.h"
 #include "core/slot.h"
@@ -141,7 +142,7 @@ static int resize(struct an_worker *w, const struct an_worker_spec *spec, struct
 	if (spec->max != AN_KEEP && spec->max != 0)
 		w->record.max = spec->max;
 	made = w->record.made;
-	r = memcmp(&before, &w->record, sizeof(before)) != 0 ? worker_save(w, err) : 0;
+	r = memcmp(&before, &w->record, sizeof(before)) != 0 ? worker_save(w, &before, err) : 0;
 	if (r == 0)
 		r = pool_fill(w, 0, err);
 	if (r == 0)
@@ -160,7 +161,7 @@ static int resize(struct an_worker *w, const struct an_worker_spec *spec, struct
 		if (w->idle[i - 1] > made)
 			pool_drop(w, w->idle[i - 1]);
 	}
-	worker_save(w, NULL);
+	worker_save(w, NULL, NULL);
 	return r;
 }
 
@@ -200,6 +201,8 @@ static int adjust(struct an_worker *w, const struct an_worker_spec *spec, struct
 	r = tables_around(w, err);
 	if (r == 0 && spec->flags & AN_UP_ALLOW_FORWARD)
 		r = foreign_allow(w, err);
+	if (r >= 0)
+		r = ports_own_renew(w, err);
 	if (r >= 0)
 		r = resize(w, spec, ret_info, err);
 	return r;

@@ -4,14 +4,35 @@
 #include "base/text.h"
 #include "nf/dump.h"
 #include <errno.h>
+#include <string.h>
 
 #define TABLE "actornet_record"
+
+#define BLOCK 1024U /* slots */
 
 static const struct nf_table table = { NFPROTO_INET, TABLE };
 static const struct nf_set set = { .name = "record", .key = { NF_TYPE_MARK } };
 
+/* No slot was ever made beyond these. */
+static struct record_worker rounded(const struct record_worker *record)
+{
+	struct record_worker r = *record;
+
+	r.made += BLOCK - 1 - r.made % BLOCK;
+	return r;
+}
+
+bool witness_agrees(const struct record_worker *a, const struct record_worker *b)
+{
+	char x[RECORD_TEXT], y[RECORD_TEXT];
+	const struct record_worker of_a = rounded(a), of_b = rounded(b);
+
+	return strcmp(record_worker_format(&of_a, x), record_worker_format(&of_b, y)) == 0;
+}
+
 int witness_save(struct an_worker *w, struct an_error *err)
 {
+	const struct record_worker record = rounded(&w->record);
 	struct nf_elem elem = { .key_len = 0 };
 	char text[RECORD_TEXT];
 	struct nf_model model;
@@ -19,7 +40,7 @@ int witness_save(struct an_worker *w, struct an_error *err)
 	int r;
 
 	elem_key_u32(&elem, RECORD_VERSION);
-	text_copy(elem.comment, sizeof(elem.comment), record_worker_format(&w->record, text));
+	text_copy(elem.comment, sizeof(elem.comment), record_worker_format(&record, text));
 	model_init(&model, table.family, table.name);
 	model_set(&model, &set);
 	txn_init(&txn, table.family, table.name);

@@ -145,10 +145,10 @@ int worker_load(struct an_worker *w, struct an_error *err)
 	return r;
 }
 
-int worker_save(struct an_worker *w, struct an_error *err)
+int worker_save(struct an_worker *w, const struct record_worker *saved, struct an_error *err)
 {
 	char text[RECORD_TEXT];
-	int r = witness_save(w, err);
+	int r = saved && witness_agrees(saved, &w->record) ? 0 : witness_save(w, err);
 
 	if (r < 0)
 		return r;

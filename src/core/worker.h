@@ -78,8 +78,12 @@ int worker_current(const struct an_worker *w, struct an_error *err);
 int worker_lock(const struct an_worker *w, struct an_error *err);
 /** worker_lock_path() - of the lock file. */
 void worker_lock_path(const struct an_worker *w, char buf[static 64]);
-/** worker_save() - write the worker's record, to its link and beside it (witness.h). Return: 0 or a negative errno. */
-int worker_save(struct an_worker *w, struct an_error *err);
+/**
+ * worker_save() - write the worker's record, to its link and beside it (witness.h)
+ * @saved: what was written last, so that what has not changed need not be written; NULL: all of it
+ * Return: 0 or a negative errno.
+ */
+int worker_save(struct an_worker *w, const struct record_worker *saved, struct an_error *err);
 /** worker_wake() - make an_worker_fd() readable, or not. */
 void worker_wake(struct an_worker *w);
 /** worker_rest() - make it not readable: nothing can be done for the moment. */

@@ -7,6 +7,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 # pylint: disable=wrong-import-position
 import case
+import inventory
 import lab
 from netns import Namespace
 
@@ -74,6 +75,25 @@ class MtuTest(case.NetCase):
                 self.ping(actor, family.public, b"x" * 20000, 0.3)  # an IPv6 peer learns the path's MTU by its first loss
                 for size in (full, full + 1, 20000):
                     self.assertPings(actor, family.public, bytes(range(250)) * (size // 250) + b"e" * (size % 250))
+
+
+class SmallMtuTest(case.NetCase):
+    """Below 1280 bytes the kernel has no IPv6 on a link: actors have IPv4."""
+
+    WORKERS = (lab.WorkerSpec(ipv6=False),)
+
+    def setUp(self):
+        super().setUp()
+        self.worker.ip("link set eth0 mtu 1000")
+        self.before = inventory.take(self.lab)
+
+    def test_actor_works_over_ipv4(self):
+        actor = self.activate("a", "--port", "8001:80")
+        self.assertEqual((actor.mtu, actor.info["address6"]), (1000, None))
+        self.serve(actor, "a", 80, protocols=("tcp",), addresses=("0.0.0.0",))
+        self.serve_outside(80)
+        self.assertAnswers(self.client, self.worker.address, 8001, "a")
+        self.assertAnswers(actor, lab.PUBLIC, 80, lab.PUBLIC)
 
 
 if __name__ == "__main__":

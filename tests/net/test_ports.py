@@ -107,6 +107,28 @@ class PortsTest(case.NetCase):
             listed = self.worker.actornet("port", "list", "a")
             self.assertEqual([port["port"] for port in listed.json["ports"]], [8001])
 
+    def test_port_deleted_from_a_range_leaves_the_rest_and_its_flows(self):
+        actor = self.activate("a", "--port", "8001-8003:80")
+        self.serve(actor, "a", 80, 81, 82)
+        for family in self.families():
+            stays, _ = self.session(self.client, family.worker, 8001)
+            gone, _ = self.session(self.client, family.worker, 8002)
+            self.exchange(gone, b"before")
+            deleted = self.worker.actornet("port", "del", "a", "8002")
+            self.assertEqual([(port["port"], port["end_port"], port["actor_port"]) for port in deleted.json["ports"]],
+                             [(8001, 8001, 80), (8003, 8003, 82)])
+            self.assertDenied(self.client, family.worker, 8002)
+            self.assertAnswers(self.client, family.worker, 8003, "a")
+            self.exchange(stays, b"still here")
+            gone.settimeout(1)
+            with self.assertRaises(OSError):
+                self.exchange(gone, b"after")
+            self.refused(1, "port", "del", "a", "8002", naming=("8002",))
+            self.assertEqual(self.worker.actornet("port", "add", "a", "8002:81").code, 0)
+            self.assertAnswers(self.client, family.worker, 8002, "a")
+            self.assertEqual(self.worker.actornet("port", "del", "a", "8001", "8002", "8003").code, 0)
+            self.assertEqual(self.worker.actornet("port", "add", "a", "8001-8003:80").code, 0)
+
     def test_flow_of_a_deleted_port_ends(self):
         actor = self.activate("a", "--port", "8001:80", "--port", "8002:80")
         self.serve(actor, "a", 80)
@@ -192,6 +214,23 @@ class AllPortsTest(case.NetCase):
                 self.assertAnswers(self.client, family.worker, port, "worker", "udp")
             self.assertAnswers(self.client, family.worker, 8001, "b")
             self.assertAnswers(self.client, family.worker, 8001, "a", "udp")
+
+    def test_port_that_the_worker_takes_later_is_its_own_after_up(self):
+        actor = self.activate("a", "--all-ports")
+        self.serve(actor, "a", 4001)
+        self.serve(self.worker, "worker", 4000)
+        self.assertEqual(self.up().code, 0)
+        for family in self.families():
+            for protocol in ("tcp", "udp"):
+                self.assertAnswers(self.client, family.worker, 4000, "worker", protocol)
+                self.assertAnswers(self.client, family.worker, 4001, "a", protocol)
+
+    def test_refused_activation_leaves_the_workers_ports_as_they_were(self):
+        self.activate("b", "--port", "8001:80")
+        self.serve(self.worker, "worker", 4000)
+        before = inventory.take(self.lab)
+        self.refused(4, "activate", "a", "--all-ports", "--port", "8001:80", naming=("b",))
+        self.assertEqual(inventory.difference(before, inventory.take(self.lab)), [])
 
     def test_only_one_actor_has_all_ports(self):
         holder = self.activate("holder", "--all-ports")
@@ -324,9 +363,8 @@ class RouterTest(case.NetCase):
                        "neigh add 10.77.0.9 lladdr 02:00:00:00:00:99 dev leg0 nud permanent\n"
                        "neigh add fd77:0:0:7::9 lladdr 02:00:00:00:00:99 dev leg0 nud permanent")
         self.later(self.worker.ip, "link del leg0")
-        for name in ("ipv4/conf/all/forwarding", "ipv6/conf/all/forwarding", "ipv6/conf/eth0/force_forwarding"):
-            if self.worker.sysctl_exists(name):
-                self.worker.sysctl(name, 1)
+        for name in ("ipv4/conf/all/forwarding", "ipv6/conf/all/forwarding"):
+            self.worker.sysctl(name, 1)
         self.before = inventory.take(self.lab)
         self.before = {key: value for key, value in self.before.items() if "leg0" not in f"{key}{value}"
                        and "leg1" not in f"{key}{value}"}

@@ -8,6 +8,7 @@
 #include <linux/netfilter/nf_nat.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #define RULE(m, chain, comment, text, ...)                                                       \
@@ -54,7 +55,7 @@ static void key_name(struct nf_elem *e, const char *device)
 {
 	char name[16] = ""; /* IFNAMSIZ */
 
-	memcpy(name, device, strlen(device));
+	snprintf(name, sizeof(name), "%s", device);
 	elem_key(e, name, sizeof(name));
 }
 

@@ -179,7 +179,7 @@ static void key_name(struct nf_elem *e, const char *device)
 {
 	char name[16] = ""; /* IFNAMSIZ */
 
-	memcpy(name, device, strlen(device));
+	snprintf(name, sizeof(name), "%s", device);
 	elem_key(e, name, sizeof(name));
 }
 

@@ -378,7 +378,7 @@ static pid_t start_guest(const char *path, const char *words)
 	FILE *f;
 
 	if (pid == 0) {
-		snprintf(script, sizeof(script), "sleep 30; : --root=%s boot", words);
+		snprintf(script, sizeof(script), "sleep 30 >/dev/null 2>&1; : --root=%s boot", words);
 		execl("/bin/sh", "sh", "-c", script, NULL);
 		_exit(1);
 	}
