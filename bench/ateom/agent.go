@@ -302,8 +302,9 @@ func (r *runner) ready() error {
 	return nil
 }
 
-// firstCall starts a server of its own and measures from exec to the first answer, of the transport alone (health) and
-// of the service, which needs the worker's network (a checkpoint of nothing).
+// firstCall starts a server of its own and measures from exec to the first answers: of the transport alone (health,
+// whatever it says), of the service (the checkpoint of an actor that isn't there, which is refused without the worker's
+// network), and of the service with the worker prepared (a run, refused since its runsc isn't there).
 func (a *Agent) firstCall(job *Job, s *steps) error {
 	base := filepath.Join(job.Dir, "first")
 	socket := filepath.Join(base, "ateoms", "first", "ateom.sock")
@@ -324,15 +325,25 @@ func (a *Agent) firstCall(job *Job, s *steps) error {
 	err = firstAnswer(socket, lab.HealthMethod, nil)
 	s.result.Stages = append(s.result.Stages, Stage{"health", time.Since(began)})
 	if err == nil {
-		err = firstAnswer(socket, "/ateom.Ateom/CheckpointWorkload", nothing)
+		err = firstAnswer(socket, checkpointMethod, nothing)
 		s.result.Stages = append(s.result.Stages, Stage{"service", time.Since(began)})
+	}
+	if err == nil {
+		err = firstAnswer(socket, runMethod, nothing)
+		s.result.Stages = append(s.result.Stages, Stage{"run", time.Since(began)})
 	}
 	syscall.Kill(pid, syscall.SIGTERM)
 	<-ended
 	return err
 }
 
-// nothing is the request to checkpoint an actor that isn't there: fields 1 to 4, an empty spec, scope FULL.
+const (
+	runMethod        = "/ateom.Ateom/RunWorkload"
+	checkpointMethod = "/ateom.Ateom/CheckpointWorkload"
+	restoreMethod    = "/ateom.Ateom/RestoreWorkload"
+)
+
+// nothing is a request for an actor that isn't there: fields 1 to 4, an empty spec, scope FULL.
 var nothing = append([]byte("\x0a\x01a\x12\x01b\x1a\x01c\x22\x0c/proc/self/x\x2a\x00"), 0x40, 1)
 
 // firstAnswer connects as soon as somebody listens. The connection is of the least that HTTP/2 asks for, so that the

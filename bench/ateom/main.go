@@ -177,26 +177,30 @@ func (b *Bench) firstCalls() error {
 		}
 		b.Report.FirstCall.add(result.Sum("health"))
 		b.Report.FirstService.add(result.Sum("service"))
+		b.Report.FirstRun.add(result.Sum("run"))
 	}
 	return nil
 }
 
 func (b *Bench) idle() error {
-	if err := firstAnswer(b.server.Socket(), "/ateom.Ateom/CheckpointWorkload", nothing); err != nil {
+	// Waits until the worker is prepared.
+	if err := firstAnswer(b.server.Socket(), runMethod, nothing); err != nil {
 		return err
 	}
 	b.Report.IdleKiB = b.server.Resident()
-	for range 1000 {
-		if err := b.health(); err != nil {
+	// The service's own, which come to nothing, since cycles are measured below: and health checks among them.
+	methods := []string{runMethod, checkpointMethod, restoreMethod, lab.HealthMethod}
+	for i := range 1000 {
+		message := nothing
+		if methods[i%len(methods)] == lab.HealthMethod {
+			message = nil
+		}
+		if err := firstAnswer(b.server.Socket(), methods[i%len(methods)], message); err != nil {
 			return err
 		}
 	}
 	b.Report.BusyKiB = b.server.Resident()
 	return nil
-}
-
-func (b *Bench) health() error {
-	return firstAnswer(b.server.Socket(), lab.HealthMethod, nil)
 }
 
 // size of the program without its symbols.

@@ -5,9 +5,17 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
+#include <stdint.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #define FOLLOW_EVENTS 16
+/* What is taken of one pipe at a time: about so much, as a line becomes a longer one. */
+#define FOLLOW_BYTES 65536
+#define FOLLOW_LINES 1024
+/* The main thread lets others have the lock: looked again so often. */
+#define FOLLOW_YIELD_US 50
+#define FOLLOW_YIELDS	40
 
 int follow_init(struct follow *follow, struct an_error *err)
 {
@@ -22,6 +30,33 @@ void follow_fini(struct follow *follow)
 	follow->epoll = fd_close(follow->epoll);
 }
 
+/* For all but the main thread, which would else have it again before anyone could wake up. */
+static void follow_lock(struct follow *follow)
+{
+	atomic_fetch_add(&follow->wanted, 1);
+	pthread_mutex_lock(&follow->lock);
+	atomic_fetch_sub(&follow->wanted, 1);
+}
+
+static void follow_yield(struct follow *follow)
+{
+	for (int i = 0; i < FOLLOW_YIELDS && atomic_load(&follow->wanted) > 0; i++)
+		usleep(FOLLOW_YIELD_US);
+}
+
+/* Take some of what one printed, a pipe's worth at most; with the lock. */
+static void follow_take(struct follow *follow, size_t index, size_t lines)
+{
+	struct follow_stream *stream = follow->streams[index];
+
+	if (!stream)
+		return;
+	log_hold();
+	if (!output_drain_some(&stream->output, FOLLOW_BYTES, lines))
+		atomic_store(&follow->ended[index], true);
+	log_flush();
+}
+
 static void follow_line(const char *line, size_t len, void *data)
 {
 	const struct follow_stream *stream = data;
@@ -32,8 +67,11 @@ static void follow_line(const char *line, size_t len, void *data)
 static void follow_free(struct follow_stream *stream)
 {
 	fd_close(stream->out);
-	output_drain(&stream->output);
+	/* A pipe's worth: who printed has ended. */
+	log_hold();
+	output_drain_some(&stream->output, FOLLOW_BYTES, SIZE_MAX);
 	output_fini(&stream->output);
+	log_flush();
 	free(stream);
 }
 
@@ -55,8 +93,9 @@ int follow_open(struct follow *follow, size_t index, const struct log_labels *la
 		follow_free(stream);
 		return error_errno(err, AN_FAILED, -r, "output", "make a pipe");
 	}
-	pthread_mutex_lock(&follow->lock);
+	follow_lock(follow);
 	follow->streams[index] = stream;
+	atomic_store(&follow->ended[index], false);
 	pthread_mutex_unlock(&follow->lock);
 	return 0;
 }
@@ -80,28 +119,19 @@ void follow_dispatch(struct follow *follow)
 	struct epoll_event events[FOLLOW_EVENTS];
 	int n = epoll_wait(follow->epoll, events, FOLLOW_EVENTS, 0);
 
-	pthread_mutex_lock(&follow->lock);
 	for (int i = 0; i < n; i++) {
+		follow_yield(follow);
+		pthread_mutex_lock(&follow->lock);
 		/* A pipe that was closed may have an event still, while a program that is just being started holds a
 		 * copy of it. So events name no memory; at worst another's output is read sooner. */
-		struct follow_stream *stream = follow->streams[events[i].data.u64];
-
-		if (stream)
-			output_drain(&stream->output);
+		follow_take(follow, events[i].data.u64, FOLLOW_LINES);
+		pthread_mutex_unlock(&follow->lock);
 	}
-	pthread_mutex_unlock(&follow->lock);
 }
 
-bool follow_ended(struct follow *follow, size_t index)
+bool follow_ended(const struct follow *follow, size_t index)
 {
-	struct follow_stream *stream;
-	bool ended;
-
-	pthread_mutex_lock(&follow->lock);
-	stream = follow->streams[index];
-	ended = stream && stream->output.fd < 0;
-	pthread_mutex_unlock(&follow->lock);
-	return ended;
+	return atomic_load(&follow->ended[index]);
 }
 
 char *follow_tail(struct follow *follow, size_t index, char *buf, size_t size)
@@ -109,23 +139,23 @@ char *follow_tail(struct follow *follow, size_t index, char *buf, size_t size)
 	struct follow_stream *stream;
 
 	buf[0] = '\0';
-	pthread_mutex_lock(&follow->lock);
+	follow_lock(follow);
+	follow_take(follow, index, SIZE_MAX);
 	stream = follow->streams[index];
-	if (stream) {
-		output_drain(&stream->output);
+	if (stream)
 		output_tail(&stream->output, buf, size);
-	}
 	pthread_mutex_unlock(&follow->lock);
 	return buf;
 }
 
 void follow_close_all(struct follow *follow)
 {
-	pthread_mutex_lock(&follow->lock);
+	follow_lock(follow);
 	for (size_t i = 0; i < FOLLOW_MAX; i++) {
 		struct follow_stream *stream = follow->streams[i];
 
 		follow->streams[i] = NULL;
+		atomic_store(&follow->ended[i], false);
 		if (stream)
 			follow_free(stream);
 	}

@@ -3,7 +3,8 @@
  * What containers print, from their pipes to the log.
  *
  * The main thread reads, whenever there is something; the service thread opens and closes, and may ask for a
- * container's last words. One lock is held for as long as either works on a pipe.
+ * container's last words. One lock is held for as long as either works on a pipe, and the main thread takes little of one
+ * pipe at a time and lets the other go first: a container that prints without end holds up nobody.
  */
 #ifndef ATEOM_FOLLOW_H
 #define ATEOM_FOLLOW_H
@@ -14,6 +15,7 @@
 
 #include <actornet/error.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -33,13 +35,17 @@ struct follow_stream {
 /**
  * struct follow - those that are followed
  * @lock:    held while @streams is used
+ * @wanted:  how many wait for it beside the main thread
  * @epoll:   readable while one of them has something
  * @streams: NULL: free
+ * @ended:   whose output has been closed by all that had it
  */
 struct follow {
 	pthread_mutex_t lock;
+	atomic_int wanted;
 	int epoll;
 	struct follow_stream *streams[FOLLOW_MAX];
+	atomic_bool ended[FOLLOW_MAX];
 };
 
 /** follow_init() - none yet. Return: 0 or a negative errno. */
@@ -58,11 +64,11 @@ int follow_out(const struct follow *follow, size_t index);
 /** follow_seal() - nobody else will get it: from here on its end is the container's. */
 void follow_seal(struct follow *follow, size_t index);
 
-/** follow_dispatch() - log what has been printed; the main thread calls it when @epoll is readable. */
+/** follow_dispatch() - log some of what has been printed; the main thread calls it when @epoll is readable. */
 void follow_dispatch(struct follow *follow);
 
 /** follow_ended() - has the container, and all it started, closed its output? */
-bool follow_ended(struct follow *follow, size_t index);
+bool follow_ended(const struct follow *follow, size_t index);
 
 /** follow_tail() - its last lines in one, as output_tail(); empty where it is not followed. Return: @buf. */
 char *follow_tail(struct follow *follow, size_t index, char *buf, size_t size);

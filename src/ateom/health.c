@@ -17,21 +17,22 @@ static bool health_known(const char *service)
 	return service[0] == '\0';
 }
 
-/* A server that ends takes no calls any more, so that who asks hears SERVING or nothing. */
+/* A server that ends takes no calls any more, so that who asks then hears nothing. */
 void health_check(const struct rpc_call *call, struct rpc_reply *ret_reply, void *data)
 {
 	Grpc__Health__V1__HealthCheckRequest *request =
 		grpc__health__v1__health_check_request__unpack(NULL, call->len, call->body);
 	Grpc__Health__V1__HealthCheckResponse response = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
+	const _Atomic bool *serving = data;
 
-	(void)data;
 	if (!request) {
 		ret_reply->code = RPC_INVALID_ARGUMENT;
 		snprintf(ret_reply->message, sizeof(ret_reply->message),
 			 "the message is no HealthCheckRequest");
 		return;
 	}
-	response.status = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
+	response.status = *serving ? GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
+				   : GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING;
 	if (!health_known(request->service)) {
 		ret_reply->code = RPC_NOT_FOUND;
 		snprintf(ret_reply->message, sizeof(ret_reply->message), "unknown service");

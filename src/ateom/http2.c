@@ -68,8 +68,12 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 
 	(void)flags;
 	(void)data;
+	/* What the client may send on is up to us: on the connection at once, on a stream as its answers are read. */
+	nghttp2_session_consume_connection(session, len);
 	if (stream)
 		stream_data(stream, bytes, len);
+	else
+		nghttp2_session_consume_stream(session, id, len);
 	return 0;
 }
 
@@ -118,6 +122,7 @@ static nghttp2_session *http2_session(struct http2 *conn)
 	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
 	nghttp2_option_set_no_closed_streams(option, 1);
+	nghttp2_option_set_no_auto_window_update(option, 1);
 	/* Streams opened and reset in haste (CVE-2023-44487) are limited by nghttp2: 1,000, then 33 a second. */
 	if (nghttp2_session_server_new2(&session, callbacks, conn, option) < 0)
 		session = NULL;
@@ -145,6 +150,7 @@ struct http2 *http2_open(struct http2_host *host, int fd, uint64_t now_us)
 	}
 	conn->host = host;
 	conn->fd = fd;
+	conn->idle_us = now_us;
 	conn->deadline_us = now_us + host->handshake_us;
 	return conn;
 }
@@ -152,8 +158,12 @@ struct http2 *http2_open(struct http2_host *host, int fd, uint64_t now_us)
 void http2_read(struct http2 *conn)
 {
 	uint8_t buf[HTTP2_READ];
-	ssize_t n = recv(conn->fd, buf, sizeof(buf), 0);
+	ssize_t n;
 
+	/* A request now would be one that nobody answers. */
+	if (conn->evicted)
+		return;
+	n = recv(conn->fd, buf, sizeof(buf), 0);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	/* What nghttp2 can't go on from: no HTTP/2 at all, a flood, no memory. To a mere breach it answers GOAWAY. */
@@ -212,11 +222,23 @@ uint64_t http2_expire(struct http2 *conn, uint64_t now_us)
 	return next_us;
 }
 
-void http2_end(struct http2 *conn)
+/* Requests after those that we have seen were not begun: the client may send them elsewhere. */
+static void http2_goaway(struct http2 *conn)
 {
 	int32_t last = nghttp2_session_get_last_proc_stream_id(conn->session);
 
 	nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0);
+}
+
+void http2_evict(struct http2 *conn)
+{
+	http2_goaway(conn);
+	conn->evicted = true;
+}
+
+void http2_end(struct http2 *conn)
+{
+	http2_goaway(conn);
 	for (struct stream *stream = conn->streams; stream; stream = stream->next)
 		if (stream->state == STREAM_ASKING)
 			stream_refuse(stream, RPC_UNAVAILABLE, "the server is ending");
@@ -224,7 +246,7 @@ void http2_end(struct http2 *conn)
 
 bool http2_over(const struct http2 *conn)
 {
-	if (conn->dead)
+	if (conn->dead || conn->evicted)
 		return true;
 	if (conn->n_out > 0 || nghttp2_session_want_write(conn->session))
 		return false;

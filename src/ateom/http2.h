@@ -12,7 +12,9 @@
 
 #include <nghttp2/nghttp2.h>
 
-#define HTTP2_STREAMS_MAX 100 /* at once on a connection, as gRPC's servers have it */
+#define HTTP2_STREAMS_MAX 100	     /* at once on a connection, as gRPC's servers have it */
+#define HTTP2_HELD_MAX	  (1U << 20) /* bytes of requests and answers in memory, of all connections */
+#define HTTP2_HELD_MUCH	  (64U << 10)
 #define HTTP2_NEVER	  UINT64_MAX
 
 struct stream;
@@ -38,6 +40,8 @@ struct route {
  * struct http2_host - what all connections of a server share
  * @streams_max: of all connections
  * @n_streams:   now
+ * @held:        bytes of requests and unread answers in memory
+ * @held_much:   they have been so many that memory is to be given back once they are gone
  * @ending:      takes no more calls
  */
 struct http2_host {
@@ -46,7 +50,8 @@ struct http2_host {
 	struct dispatch *dispatch;
 	uint64_t handshake_us, request_us;
 	unsigned int streams_max, n_streams;
-	bool ending;
+	size_t held;
+	bool held_much, ending;
 };
 
 /**
@@ -54,9 +59,12 @@ struct http2_host {
  * @out, @n_out:  what the session gave us to send and the socket did not take yet
  * @streams:      those that are open
  * @deadline_us:  of the handshake, later of a peer that reads nothing
+ * @idle_us:      since when it has no stream, where it has none
+ * @used:         it has had one
  * @ready:        the client's settings have come
  * @blocked:      the socket takes no more for now
  * @dead:         peer gone, or what it sent is beyond repair
+ * @evicted:      to be closed for another's sake
  * @watching:     events that the loop waits for on it; the loop's
  * @next:         the loop's
  */
@@ -67,8 +75,8 @@ struct http2 {
 	const uint8_t *out;
 	size_t n_out;
 	struct stream *streams;
-	uint64_t deadline_us;
-	bool ready, blocked, dead;
+	uint64_t deadline_us, idle_us;
+	bool used, ready, blocked, dead, evicted;
 	uint32_t watching;
 	struct http2 *next;
 };
@@ -83,6 +91,8 @@ void http2_flush(struct http2 *conn);
 uint64_t http2_expire(struct http2 *conn, uint64_t now_us);
 /** http2_end() - take no more calls: GOAWAY; what was not called yet is answered with UNAVAILABLE. */
 void http2_end(struct http2 *conn);
+/** http2_evict() - it has no stream: close it at the end of the turn, with a GOAWAY if the socket takes it. */
+void http2_evict(struct http2 *conn);
 /** http2_over() - is there nothing left to do on it? */
 bool http2_over(const struct http2 *conn);
 /** http2_close() - close it and free it. Calls of it that are under way are cancelled and lose their owner. */

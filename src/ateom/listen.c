@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -43,6 +44,18 @@ static int listen_folder(const char *path, struct an_error *err)
 	if ((st.st_mode & 07777) != 0700 && fchmod(fd, 0700) < 0)
 		return error_errno(err, AN_FAILED, errno, folder, "set its mode to 0700");
 	return take_fd(&fd);
+}
+
+/* From the look whether somebody listens until we do, no other may do the same. Return: 0 or a negative errno. */
+static int listen_lock(int folder_fd, const char *path, struct an_error *err)
+{
+	if (flock(folder_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return error_errno(err, AN_FAILED, errno, path, "lock its folder");
+	error_set(err, AN_CONFLICT, EADDRINUSE, path, "another server is starting there");
+	error_remedy(err, "choose another --pod-uid");
+	return -EADDRINUSE;
 }
 
 /* Remove a socket that nobody listens on. Return: 0 or a negative errno. */
@@ -91,7 +104,9 @@ int listen_open(struct listen *ret_listen, const char *path, struct an_error *er
 	folder_fd = listen_folder(path, err);
 	if (folder_fd < 0)
 		return folder_fd;
-	r = listen_clear(folder_fd, &address, err);
+	r = listen_lock(folder_fd, path, err);
+	if (r == 0)
+		r = listen_clear(folder_fd, &address, err);
 	if (r < 0)
 		return r;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

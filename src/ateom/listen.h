@@ -24,8 +24,11 @@ struct listen {
  * listen_open() - make the folder, mode 0700, and the socket in it
  * Folders above are made where they are missing. A socket that nobody listens on any more is replaced.
  *
+ * The folder is locked meanwhile (flock(2)), so that of two that start at once one fails.
+ *
  * @path: 107 bytes at most, as the kernel has it (unix(7))
- * Return: 0 or a negative errno: -ENAMETOOLONG, -EADDRINUSE (someone listens there), -EEXIST (it is no socket), ...
+ * Return: 0 or a negative errno: -ENAMETOOLONG, -EADDRINUSE (someone listens there, or is about to), -EEXIST (it is no
+ * socket), ...
  */
 int listen_open(struct listen *ret_listen, const char *path, struct an_error *err);
 

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The program's standard output: one JSON object a line, each written whole, by whichever thread. */
+/*
+ * The program's standard output: one JSON object a line, each written whole, by whichever thread.
+ *
+ * Theory of operation: nobody waits for its reader. What is not taken at once is queued, and the main thread writes it
+ * when log_fd() is readable. While much is queued log_full() asks for containers' output to be left in their pipes, so
+ * that they wait and not we. With a reader that takes nothing for a second it is taken nevertheless, and what has no
+ * room in the queue is lost, counted, and told once there is a reader again; the program's own lines have room kept free.
+ */
 #ifndef ATEOM_LOG_H
 #define ATEOM_LOG_H
 
@@ -29,6 +36,8 @@ int log_level_parse(const char *text, enum log_level *ret_level);
  * @gce:   on Google Compute Engine, where logs have another key for labels
  */
 void log_open(int fd, enum log_level level, bool gce);
+/** log_close() - write what is queued, as long as @timeout_ms at most. */
+void log_close(unsigned int timeout_ms);
 /** log_on_gce() - does this machine's firmware, or GCE_METADATA_HOST, say so? */
 bool log_on_gce(void);
 
@@ -60,5 +69,14 @@ void log_container(const struct log_labels *labels, const char *line, size_t len
 
 /** log_say() - a line of the program's own. */
 void log_say(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** log_hold() - several lines of containers follow: they are gathered until log_flush(). */
+void log_hold(void);
+/** log_flush() - write what is taken at once; the main thread calls it when log_fd() is readable. */
+void log_flush(void);
+/** log_fd() - readable while something is queued that would be taken. Return: a descriptor, the log's own. */
+int log_fd(void);
+/** log_full() - is so much queued that containers are better not read now? */
+bool log_full(void);
 
 #endif

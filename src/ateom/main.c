@@ -27,6 +27,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* How often a full log is looked at, and how long its reader may take at the end. */
+#define MAIN_FULL_MS  100
+#define MAIN_CLOSE_MS 1000
+
 /* Static: some of it is large, and there is one. */
 static struct args args;
 static struct follow follow;
@@ -75,28 +79,36 @@ static bool main_read_signals(int fd)
 	return end;
 }
 
-/* Until the server has stopped. */
+/*
+ * Until the server has stopped. Signals first: they must not wait for what containers print, of which each turn takes
+ * but some, or none while the log is full; then a turn comes anyway, as nobody tells that its reader is stuck.
+ */
 static void main_loop(struct server *server, int signal_fd)
 {
 	struct pollfd fds[] = {
-		{ .fd = signal_fd, .events = POLLIN },
+		{ .fd = signal_fd, .events = POLLIN },	       { .fd = service.broken_fd, .events = POLLIN },
+		{ .fd = server_fd(server), .events = POLLIN }, { .fd = log_fd(), .events = POLLIN },
 		{ .fd = follow.epoll, .events = POLLIN },
-		{ .fd = service.broken_fd, .events = POLLIN },
-		{ .fd = server_fd(server), .events = POLLIN },
 	};
 
-	while (!fds[3].revents) {
-		if (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0)
+	while (!fds[2].revents) {
+		bool full = log_full();
+
+		fds[4].fd = full ? -1 : follow.epoll;
+		if (poll(fds, sizeof(fds) / sizeof(fds[0]), full ? MAIN_FULL_MS : -1) < 0)
 			continue;
 		if (fds[0].revents && main_read_signals(signal_fd))
 			server_stop(server);
-		if (fds[1].revents)
-			follow_dispatch(&follow);
-		if (fds[2].revents) {
+		if (fds[1].revents) {
 			log_say(LOG_LEVEL_ERROR, "a clean-up failed: ending, so that a clean worker comes");
+			server_serving(server, false);
 			server_stop(server);
-			fds[2].fd = -1;
+			fds[1].fd = -1;
 		}
+		if (fds[3].revents)
+			log_flush();
+		if (fds[4].revents)
+			follow_dispatch(&follow);
 	}
 }
 
@@ -133,6 +145,8 @@ static int main_start(struct server **ret_server)
 	if (r == 0)
 		r = workload_init(&service.workload, &args, &follow, &err);
 	service.prepared = r == 0;
+	if (r == 0)
+		server_serving(*ret_server, true);
 	pthread_mutex_unlock(&service.preparing);
 	if (r < 0)
 		main_fail(&err);
@@ -178,6 +192,7 @@ static int main_run(void)
 int main(int argc, char **argv)
 {
 	struct an_error err = { 0 };
+	int status;
 
 	main_fill_descriptors();
 	if (args_parse(&args, argc, argv, &err) < 0) {
@@ -191,5 +206,7 @@ int main(int argc, char **argv)
 	if (args.help || args.version)
 		return fflush(stdout) == 0 ? 0 : 1;
 	log_open(STDOUT_FILENO, args.log_level, log_on_gce());
-	return main_run();
+	status = main_run();
+	log_close(MAIN_CLOSE_MS);
+	return status;
 }

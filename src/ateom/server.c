@@ -12,15 +12,18 @@
 #include "base/clock.h"
 #include "base/error.h"
 
+#include <malloc.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
-#define SERVER_STACK	(256U << 10)	  /* bytes of the loop thread's */
-#define SERVER_EVENTS	32		  /* a turn */
-#define SERVER_ACCEPTS	16		  /* a turn */
-#define SERVER_PAUSE_US UINT64_C(100000)  /* the listener's, where it is out of descriptors or memory */
+#define SERVER_STACK	(256U << 10)	 /* bytes of the loop thread's */
+#define SERVER_EVENTS	32		 /* a turn */
+#define SERVER_ACCEPTS	16		 /* a turn */
+#define SERVER_PAUSE_US UINT64_C(100000) /* the listener's, where there is no room, descriptor or memory */
+#define SERVER_GRACE_US \
+	UINT64_C(100000) /* a connection's to say what it wants, before others are preferred */
 #define SERVER_FLUSH_US UINT64_C(1000000) /* for clients to take the last answers */
 #define SERVER_LOCAL	3		  /* methods answered in the loop */
 
@@ -29,6 +32,7 @@
  * @epoll_fd:  its data is the address of what became ready: one of the members here, or a connection
  * @stop_fd:   readable: end
  * @over_fd:   readable: has ended
+ * @serving:   for health checks
  * @paused:    the listener is not listened to ...
  * @resume_us: ... until then, or a connection ends
  * @flush_us:  when the last connections are closed, whatever they have not taken
@@ -43,6 +47,7 @@ struct server {
 	struct http2_host host;
 	struct http2 *conns;
 	unsigned int n_conns;
+	_Atomic bool serving;
 	bool paused;
 	uint64_t resume_us, flush_us;
 };
@@ -80,11 +85,46 @@ static void server_add(struct server *server, int fd, uint64_t now_us)
 	server->n_conns++;
 }
 
+/*
+ * Who makes room for another: it has no calls, and rather one that never had any than one that has had, and rather that
+ * than one whose last answer has not been taken; of its kind the one that has been idle longest. Return: NULL: none.
+ */
+static struct http2 *server_idlest(const struct server *server, uint64_t now_us)
+{
+	struct http2 *found = NULL;
+	int found_rank = 0;
+
+	for (struct http2 *conn = server->conns; conn; conn = conn->next) {
+		int rank = conn->blocked ? 2 : conn->used;
+
+		if (conn->streams || http2_over(conn) || now_us - conn->idle_us < SERVER_GRACE_US)
+			continue;
+		if (found && (rank > found_rank || (rank == found_rank && conn->idle_us >= found->idle_us)))
+			continue;
+		found = conn;
+		found_rank = rank;
+	}
+	return found;
+}
+
+/* Somebody waits and there is no room: make some, which is there in the next turn, or see again a little later. */
+static void server_make_room(struct server *server, uint64_t now_us)
+{
+	struct http2 *conn = server_idlest(server, now_us);
+
+	if (conn)
+		http2_evict(conn);
+	server->resume_us = now_us + SERVER_PAUSE_US;
+	server_listen(server, false);
+}
+
 /* Take new connections, a few a turn, so that those there are get theirs. */
 static void server_accept(struct server *server, uint64_t now_us)
 {
 	if (server->host.ending)
 		return;
+	if (server->n_conns >= SERVER_CONNS_MAX)
+		server_make_room(server, now_us);
 	for (int i = 0; i < SERVER_ACCEPTS && server->n_conns < SERVER_CONNS_MAX; i++) {
 		int fd = accept4(server->listen.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -95,15 +135,9 @@ static void server_accept(struct server *server, uint64_t now_us)
 		if (errno == EINTR || errno == ECONNABORTED)
 			continue;
 		/* No descriptor, no memory: it stays readable, and would be reported in every turn. */
-		if (errno != EAGAIN) {
-			server->resume_us = now_us + SERVER_PAUSE_US;
-			server_listen(server, false);
-		}
+		if (errno != EAGAIN)
+			server_make_room(server, now_us);
 		return;
-	}
-	if (server->n_conns >= SERVER_CONNS_MAX) {
-		server->resume_us = HTTP2_NEVER;
-		server_listen(server, false);
 	}
 }
 
@@ -145,6 +179,10 @@ static void server_settle(struct server *server)
 		} else {
 			at = &conn->next;
 		}
+	}
+	if (server->host.held_much && server->host.held <= HTTP2_HELD_MUCH) {
+		server->host.held_much = false;
+		malloc_trim(0);
 	}
 }
 
@@ -252,8 +290,8 @@ static void *server_main(void *data)
 
 static void server_set_routes(struct server *server, const struct server_spec *spec)
 {
-	static const struct route local[SERVER_LOCAL] = {
-		{ { "/grpc.health.v1.Health/Check", health_check, NULL }, ROUTE_LOCAL },
+	const struct route local[SERVER_LOCAL] = {
+		{ { "/grpc.health.v1.Health/Check", health_check, &server->serving }, ROUTE_LOCAL },
 		{ { "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", reflection_answer, NULL },
 		  ROUTE_EACH },
 		{ { "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", reflection_answer,
@@ -338,6 +376,11 @@ void server_stop(struct server *server)
 	/* It fails where the counter is full, and then the loop has been told. */
 	if (write(server->stop_fd, &one, sizeof(one)) < 0)
 		return;
+}
+
+void server_serving(struct server *server, bool serving)
+{
+	server->serving = serving;
 }
 
 int server_fd(const struct server *server)

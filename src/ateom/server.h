@@ -13,8 +13,8 @@
 
 #include <actornet/error.h>
 
-#define SERVER_METHODS_MAX  16 /* of the caller's */
-#define SERVER_CONNS_MAX    128
+#define SERVER_METHODS_MAX  16	   /* of the caller's */
+#define SERVER_CONNS_MAX    128	   /* beyond that the one that has been idle longest makes room */
 #define SERVER_STREAMS_MAX  256	   /* open calls of all connections */
 #define SERVER_HANDSHAKE_MS 10000U /* from accept to the client's settings */
 #define SERVER_REQUEST_MS   30000U /* from a request's headers to its end; as long an answer may go unread */
@@ -53,6 +53,9 @@ int server_start(struct server **ret_server, const struct server_spec *spec, str
  * and ends in its own time; its reply is delivered.
  */
 void server_stop(struct server *server);
+
+/** server_serving() - what health checks hear: NOT_SERVING from the start until told otherwise. From any thread. */
+void server_serving(struct server *server, bool serving);
 
 /** server_fd() - readable once all that server_stop() began is over. Return: a descriptor, the server's own. */
 int server_fd(const struct server *server);

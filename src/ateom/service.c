@@ -85,6 +85,34 @@ static bool service_wait(struct service *service)
 	return prepared;
 }
 
+/* Nothing of the workload may be looked at then. */
+static bool service_preparing(struct service *service)
+{
+	if (pthread_mutex_trylock(&service->preparing) != 0)
+		return true;
+	pthread_mutex_unlock(&service->preparing);
+	return false;
+}
+
+/*
+ * What is refused whatever state the worker is in need not wait until it is prepared: a message that is none, and the
+ * checkpoint of an actor, since none of this process's can run yet. @r: of decoding. Return: has it been answered?
+ */
+static bool service_refuse_early(struct service_call *c, int r, struct an_error *err)
+{
+	struct text out = text_over(c->reply->message, sizeof(c->reply->message));
+
+	if ((r == 0 && c->request.kind != REQUEST_CHECKPOINT) || !service_preparing(c->service))
+		return false;
+	c->reply->code = r < 0 ? service_code(err) : RPC_FAILED_PRECONDITION;
+	if (r == 0)
+		error_set(err, AN_CONFLICT, ENOENT, c->request.key, "is not the actor that runs here");
+	text_add(&out, "%s%s%s; the worker is being prepared", err->object, err->object[0] ? ": " : "",
+		 err->message);
+	log_say(LOG_LEVEL_WARN, "%s: %s", service_names[c->request.kind], c->reply->message);
+	return true;
+}
+
 /* What is the same for all: decode, settle, see whether it is wanted still. Return: 0, or -1: it has been answered. */
 static int service_begin(struct service_call *c, enum request_kind kind)
 {
@@ -93,13 +121,15 @@ static int service_begin(struct service_call *c, enum request_kind kind)
 
 	c->request.kind = kind;
 	c->stages = (struct stages){ .reply = c->reply, .since_us = clock_us() };
+	r = request_decode(&c->request, kind, c->call->body, c->call->len, &err);
+	if (service_refuse_early(c, r, &err))
+		return -1;
 	if (!service_wait(c->service)) {
 		c->reply->code = RPC_UNAVAILABLE;
 		snprintf(c->reply->message, sizeof(c->reply->message),
 			 "the worker could not be prepared; it ends");
 		return -1;
 	}
-	r = request_decode(&c->request, kind, c->call->body, c->call->len, &err);
 	if (r == 0)
 		r = workload_settle(c->workload, &err);
 	if (r == 0 && c->workload->broken)
@@ -201,7 +231,9 @@ static void service_checkpoint(const struct rpc_call *call, struct rpc_reply *re
 
 	if (service_begin(&c, REQUEST_CHECKPOINT) == 0 && service_check_present(&c) == 0) {
 		if (workload_checkpoint(&service->workload, &c.request, &c.stages, &files, &n, &err) < 0)
-			service_fail(&c, service_code(&err), &err);
+			service_fail(&c,
+				     err.kind == AN_CONFLICT ? RPC_FAILED_PRECONDITION : service_code(&err),
+				     &err);
 		else
 			service_pack_files(&c, files, n);
 		free(files);
@@ -222,7 +254,7 @@ bool service_after(void *data)
 	struct service *service = data;
 	uint64_t one = 1;
 
-	if (!service_wait(service))
+	if (service_preparing(service) || !service_wait(service))
 		return false;
 	if (!service->workload.broken)
 		return workload_tidy(&service->workload);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define STREAM_UNREAD_MAX (256U << 10) /* bytes of answers that a client may leave unread and ask for more */
+#define STREAM_SMALL	  4096	       /* bytes of a request that always has room */
 #define STREAM_HEADERS	  (6 + RPC_TIMINGS_MAX)
 #define STREAM_WORD	  48 /* bytes of a number, or a name made here */
 
@@ -29,6 +30,7 @@ int stream_open(struct http2 *conn, int32_t id)
 	if (stream->next)
 		stream->next->prev = stream;
 	conn->streams = stream;
+	conn->used = true;
 	conn->host->n_streams++;
 	nghttp2_session_set_stream_user_data(conn->session, id, stream);
 	return 0;
@@ -48,12 +50,36 @@ void stream_close(struct stream *stream)
 		conn->streams = stream->next;
 	if (stream->next)
 		stream->next->prev = stream->prev;
+	conn->idle_us = clock_us();
+	conn->host->held -= stream->held;
 	conn->host->n_streams--;
 	grpc_reader_fini(&stream->reader);
 	free(stream->body);
 	free(stream->out);
 	free(stream->status.message);
 	free(stream);
+}
+
+/* Count what it holds in memory. Return: is there room for it, of all that have some? */
+static bool stream_weigh(struct stream *stream)
+{
+	struct http2_host *host = stream->conn->host;
+	size_t request = stream->body || stream->call ? stream->len : 0;
+
+	host->held -= stream->held;
+	stream->held = request + stream->reader.len + stream->n_out;
+	host->held += stream->held;
+	host->held_much |= host->held > HTTP2_HELD_MUCH;
+	return host->held <= HTTP2_HELD_MAX;
+}
+
+/* Let the client send on, unless it has answers to read first. */
+static void stream_consume(struct stream *stream)
+{
+	if (stream->unread == 0 || (stream->state == STREAM_ASKING && stream->n_out > 0))
+		return;
+	nghttp2_session_consume_stream(stream->conn->session, stream->id, stream->unread);
+	stream->unread = 0;
 }
 
 /* -- The answer -------------------------------------------------------------------------------------------------- */
@@ -116,6 +142,9 @@ static ssize_t stream_read(nghttp2_session *session, int32_t id, uint8_t *buf, s
 	if (stream->sent < stream->n_out)
 		return (ssize_t)n;
 	stream->n_out = stream->sent = 0;
+	free(take_ptr(stream->out));
+	stream_weigh(stream);
+	stream_consume(stream);
 	if (stream->state != STREAM_ANSWERED)
 		return n ? (ssize_t)n : NGHTTP2_ERR_DEFERRED;
 	*flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -158,6 +187,7 @@ static int stream_send(struct stream *stream, const uint8_t *body, size_t len)
 	if (len)
 		memcpy(out + stream->n_out + GRPC_PREFIX, body, len);
 	stream->n_out += GRPC_PREFIX + len;
+	stream_weigh(stream);
 	stream_wake(stream);
 	return 0;
 }
@@ -168,6 +198,9 @@ static void stream_answered(struct stream *stream, uint64_t now_us)
 	stream->state = STREAM_ANSWERED;
 	stream->deadline_us = HTTP2_NEVER;
 	stream->limit_us = now_us + stream->conn->host->request_us;
+	grpc_reader_fini(&stream->reader);
+	free(take_ptr(stream->body));
+	stream_weigh(stream);
 }
 
 /* End the answer with a status; without a message before it, it is the whole answer ("Trailers-Only"). */
@@ -310,20 +343,22 @@ static void stream_refuse_message(struct stream *stream, int r)
 static void stream_answer(struct stream *stream, const uint8_t *body, size_t len)
 {
 	const struct rpc_method *method = &stream->route->method;
+	const struct http2_host *host = stream->conn->host;
 	struct rpc_call call = { .body = body, .len = len, .cancel_fd = -1 };
 	struct rpc_reply reply = { .code = RPC_OK };
 
 	method->handler(&call, &reply, method->data);
 	if (reply.code != RPC_OK || stream->route->kind == ROUTE_LOCAL)
 		stream_reply(stream, &reply);
-	else if (stream->n_out - stream->sent > STREAM_UNREAD_MAX)
+	else if (stream->n_out - stream->sent > STREAM_UNREAD_MAX || host->held + reply.len > HTTP2_HELD_MAX)
 		stream_refuse(stream, RPC_RESOURCE_EXHAUSTED, "the answers are not read");
 	else if (stream_send(stream, reply.body, reply.len) < 0)
 		stream_refuse(stream, RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
 	free(reply.body);
 }
 
-void stream_data(struct stream *stream, const uint8_t *data, size_t size)
+/* Take in bytes of messages, and answer those that are whole where each has its answer. */
+static void stream_take(struct stream *stream, const uint8_t *data, size_t size)
 {
 	while (size > 0 && stream->state == STREAM_ASKING) {
 		_cleanup_free_ uint8_t *body = NULL;
@@ -337,16 +372,26 @@ void stream_data(struct stream *stream, const uint8_t *data, size_t size)
 		r = grpc_reader_add(&stream->reader, &data, &size);
 		if (r < 0)
 			stream_refuse_message(stream, r);
-		if (r <= 0)
+		else if (!stream_weigh(stream) && stream->reader.len > STREAM_SMALL)
+			stream_refuse(stream, RPC_RESOURCE_EXHAUSTED, "too many large messages at once");
+		if (r <= 0 || stream->state != STREAM_ASKING)
 			return;
 		body = grpc_reader_take(&stream->reader, &len);
 		if (stream->route->kind == ROUTE_EACH) {
+			stream->limit_us = clock_us() + stream->conn->host->request_us;
 			stream_answer(stream, body, len);
 		} else {
 			stream->body = take_ptr(body);
 			stream->len = len;
 		}
 	}
+}
+
+void stream_data(struct stream *stream, const uint8_t *data, size_t size)
+{
+	stream->unread += size;
+	stream_take(stream, data, size);
+	stream_consume(stream);
 }
 
 /* Hand the call to the service thread. */

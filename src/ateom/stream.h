@@ -49,6 +49,8 @@ struct stream_status {
  * @limit_us:    ours, for the request to come and the answer to be taken
  * @whole_us:    when the request was whole
  * @out, @n_out, @sent: answer messages with their prefixes, and how much of them has been handed on
+ * @held:        bytes of request and answer, as counted in the host's
+ * @unread:      bytes that came and that the client was not told that it may replace
  * @headed:      the response has begun
  * @status:      once ANSWERED
  * @prev, @next: of the connection's
@@ -68,7 +70,7 @@ struct stream {
 	bool expired;
 	uint64_t deadline_us, limit_us, whole_us;
 	uint8_t *out;
-	size_t n_out, sent;
+	size_t n_out, sent, held, unread;
 	bool headed;
 	struct stream_status status;
 	struct stream *prev, *next;

@@ -14,12 +14,28 @@
 #define CHECKPOINT_EXIT_MS 20000U
 /* After a failed one: gVisor gives up a sandbox whose state it could not write, some milliseconds after it said so. */
 #define CHECKPOINT_FAILED_MS 1000U
-/* What takes all disk-backed mounts of the sandbox. */
-#define CHECKPOINT_ALL "all-tmpfs"
 
 /*
- * The mount points of a DATA snapshot. There are runscs that take the last of several -path and say nothing: these are
- * told to take all, or the checkpoint fails before it has begun. @paths: room for RUNSC_PATHS_MAX.
+ * More than one volume is more than this runsc saves. What it has for all at once ("all-tmpfs") takes the root file
+ * systems too, and a DATA snapshot must not.
+ */
+static int checkpoint_refuse(const struct runsc *runsc, const char *const *paths, size_t n,
+			     struct an_error *err)
+{
+	char list[256];
+	struct text out = text_over(list, sizeof(list));
+
+	for (size_t i = 0; i < n; i++)
+		text_add(&out, "%s%s", i ? ", " : "", paths[i]);
+	error_set(err, AN_CONFLICT, EOPNOTSUPP, runsc->path,
+		  "saves one durable directory with scope DATA, and there are more: %s", list);
+	error_remedy(err, "use scope FULL, or one directory");
+	return -EOPNOTSUPP;
+}
+
+/*
+ * The mount points of a DATA snapshot. There are runscs that take the last of several -path and say nothing: then the
+ * checkpoint fails before it has begun. @paths: room for RUNSC_PATHS_MAX.
  */
 static int checkpoint_paths(struct workload *w, const struct request *request, const char **paths,
 			    size_t *ret_n, struct an_error *err)
@@ -41,12 +57,7 @@ static int checkpoint_paths(struct workload *w, const struct request *request, c
 	r = runsc_probe(&runsc, RUNSC_PROBE_FSCHECK, err);
 	if (r < 0 || (runsc.can & RUNSC_CAN_PATHS && request->n_volumes <= RUNSC_PATHS_MAX))
 		return r;
-	if (!(runsc.can & RUNSC_CAN_ALL_TMPFS))
-		return error_set(err, AN_FAILED, EOPNOTSUPP, runsc.path,
-				 "saves one durable directory, %zu are asked for", request->n_volumes);
-	paths[0] = CHECKPOINT_ALL;
-	*ret_n = 1;
-	return 0;
+	return checkpoint_refuse(&runsc, paths, n, err);
 }
 
 /* A place to write to, empty: what is in it will be the snapshot. */
@@ -59,6 +70,9 @@ static int checkpoint_prepare(struct workload *w, const struct request *request,
 		return r;
 	text_copy(w->actor.runsc.path, sizeof(w->actor.runsc.path), runsc.path);
 	r = actor_dir_make(&w->actor.dir, WORKLOAD_CHECKPOINT, err);
+	/* Something else is in its place: no fault of the request. */
+	if (r < 0 && err && err->kind == AN_USAGE)
+		err->kind = AN_CONFLICT;
 	return r < 0 ? r : actor_dir_clear(&w->actor.dir, WORKLOAD_CHECKPOINT, err);
 }
 

@@ -22,6 +22,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -146,9 +147,14 @@ static int start_prepare(struct start *start, struct an_error *err)
 	free(files);
 	for (size_t i = 0; n > 0 && i < actor->n && r == 0; i++) {
 		struct job_spec spec = { .verb = RUNSC_DELETE, .index = i, .cancel_fd = -1 };
+		struct an_error why = { 0 };
 
-		r = job_run(start->w, &spec, err);
+		/* State that runsc can't read, as one cut by a full disk, must not be in the way for good. */
+		if (job_run(start->w, &spec, &why) < 0)
+			log_say(LOG_LEVEL_WARN, "%s: %s, ignoring", why.object, why.message);
 	}
+	if (n > 0)
+		workload_remove_overlays(start->w);
 	/* Links too, which runsc would follow. */
 	return r < 0 ? r : actor_dir_clear(&actor->dir, WORKLOAD_STATE, err);
 }
@@ -332,6 +338,13 @@ static int start_ready(struct start *start, struct an_error *err)
 	return r;
 }
 
+static bool start_cancelled(const struct start *start)
+{
+	struct pollfd fd = { .fd = start->cancel_fd, .events = POLLIN };
+
+	return start->cancel_fd >= 0 && poll(&fd, 1, 0) > 0;
+}
+
 /* Undo all; trouble with that is told beside the reason for it. */
 static void start_undo(struct start *start, struct an_error *err)
 {
@@ -365,6 +378,9 @@ int workload_start(struct workload *w, const struct request *request, int cancel
 	log_event(&w->actor.labels, began);
 	for (size_t i = 0; r >= 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
 		r = steps[i](&start, err);
+	/* Who has gone by now will not know that it runs. */
+	if (r >= 0 && start_cancelled(&start))
+		r = error_set(err, AN_FAILED, ECANCELED, "start", "cancelled");
 	if (r < 0) {
 		start_undo(&start, err);
 		return r;

@@ -102,6 +102,7 @@ int workload_init(struct workload *w, const struct args *args, struct follow *fo
 		r = an_worker_up(&w->worker, &spec, &info, err);
 	if (r < 0)
 		return r;
+	w->up = true;
 	text_copy(w->worker_id, sizeof(w->worker_id), info.id);
 	if (info.notice[0])
 		log_say(LOG_LEVEL_WARN, "%s", info.notice);
@@ -113,8 +114,9 @@ int workload_fini(struct workload *w, struct an_error *err)
 {
 	int r = w->present ? workload_end(w, err) : 0, q;
 
-	if (!w->args)
-		return 0;
+	/* What is not ours, as another's worker that was in our way, is left alone. */
+	if (!w->up)
+		return r;
 	q = podns_remove(&w->podns, r < 0 ? NULL : err);
 	r = r < 0 ? r : q;
 	an_worker_close(w->worker);
@@ -149,6 +151,7 @@ static void workload_remove_containers(struct workload *w)
 	struct job_spec spec = { .verb = RUNSC_DELETE, .cancel_fd = -1 };
 	struct an_error err = { 0 };
 	size_t n = w->actor.created;
+	bool failed = false;
 
 	while (n > 0) {
 		size_t side = n < WORKLOAD_SIDE_MAX ? n : WORKLOAD_SIDE_MAX, started = 0;
@@ -159,13 +162,20 @@ static void workload_remove_containers(struct workload *w)
 				break;
 		}
 		for (size_t i = 0; i < started; i++) {
-			if (job_wait(&jobs[i], &err) < 0)
+			if (job_wait(&jobs[i], &err) < 0) {
 				log_say(LOG_LEVEL_WARN, "%s: %s, ignoring", err.object, err.message);
+				failed = true;
+			}
 			job_fini(&jobs[i]);
 		}
-		if (started < side)
+		if (started < side) {
 			log_say(LOG_LEVEL_WARN, "%s: %s, ignoring", err.object, err.message);
+			failed = true;
+		}
 	}
+	/* What runsc can't read would be in its way the next time. */
+	if (failed)
+		actor_dir_clear(&w->actor.dir, WORKLOAD_STATE, NULL);
 	w->actor.created = 0;
 }
 
@@ -173,7 +183,7 @@ static void workload_remove_containers(struct workload *w)
  * What a runsc that was killed in the middle of `create` leaves in root file systems and volumes, where it finds it in
  * its way the next time: the file behind the overlay, named after the sandbox (gVisor's boot.SelfFilestorePath()).
  */
-static void workload_remove_overlays(const struct workload *w)
+void workload_remove_overlays(const struct workload *w)
 {
 	static const char overlay[] = ".gvisor.filestore." REQUEST_ROOT;
 	const struct actor *actor = &w->actor;

@@ -66,6 +66,7 @@ struct actor {
 
 /**
  * struct workload - the worker and its actor
+ * @up:       the worker is prepared, by us
  * @present:  an actor runs
  * @broken:   a clean-up failed: the process is to end
  * @last:     what became of the actor before, for callers that lost an answer; empty: there was none
@@ -77,7 +78,7 @@ struct workload {
 	char worker_id[16];
 	struct podns podns;
 	struct follow *follow;
-	bool present, broken;
+	bool up, present, broken;
 	char last[512];
 	struct actor actor;
 	struct runsc probed;
@@ -120,7 +121,7 @@ int workload_start(struct workload *w, const struct request *request, int cancel
  * workload_checkpoint() - write the actor's snapshot, and end it
  * @ret_files: [*@ret_n] names of what was written, for free()
  * It is not cut short when the caller goes: half of it would be the end of the actor. Return: 0, or a negative errno;
- * w->present says whether the actor runs on.
+ * w->present says whether the actor runs on. AN_CONFLICT: what is asked can't be done here, and nothing was begun.
  */
 int workload_checkpoint(struct workload *w, const struct request *request, struct stages *stages,
 			char ***ret_files, size_t *ret_n, struct an_error *err);
@@ -143,6 +144,8 @@ bool workload_tidy(struct workload *w);
 
 /** workload_remove() - processes, runsc's state, output, network: whatever there is, in this order. */
 int workload_remove(struct workload *w, struct an_error *err);
+/** workload_remove_overlays() - files that a runsc which was killed has left in root file systems and volumes. */
+void workload_remove_overlays(const struct workload *w);
 /** workload_probe() - what runsc can, asked once for each file. Return: 0 or a negative errno. */
 int workload_probe(struct workload *w, struct an_error *err);
 

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 
 /* A program that prints faster than we read must not hold us up for good. */
@@ -42,6 +43,7 @@ static void output_deliver(struct output *output)
 {
 	if (output->line)
 		output->line(output_buffer(output), output->len, output->data);
+	output->lines++;
 	output->len = 0;
 }
 
@@ -89,10 +91,18 @@ void output_feed(struct output *output, const char *bytes, size_t n)
 
 bool output_drain(struct output *output)
 {
+	return output_drain_some(output, OUTPUT_DRAIN_MAX, SIZE_MAX);
+}
+
+bool output_drain_some(struct output *output, size_t bytes, size_t lines)
+{
+	size_t before = output->lines;
 	char buf[4096];
 
-	for (size_t total = 0; output->fd >= 0 && total < OUTPUT_DRAIN_MAX;) {
-		ssize_t n = read(output->fd, buf, sizeof(buf));
+	for (size_t total = 0; output->fd >= 0 && total < bytes && output->lines - before < lines;) {
+		/* So many bytes have no more lines. */
+		size_t left = lines - (output->lines - before);
+		ssize_t n = read(output->fd, buf, left < sizeof(buf) ? left : sizeof(buf));
 
 		if (n > 0) {
 			output_feed(output, buf, (size_t)n);

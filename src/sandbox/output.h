@@ -19,6 +19,7 @@ typedef void output_line(const char *line, size_t len, void *data);
  * @data:     for @line
  * @len:      bytes of the line begun
  * @tail_len: bytes of @tail
+ * @lines:    how many were delivered
  * @large:    the caller's buffer of @large_size bytes for lines longer than OUTPUT_LINE_MAX; NULL: none
  */
 struct output {
@@ -26,6 +27,7 @@ struct output {
 	output_line *line;
 	void *data;
 	size_t len, tail_len;
+	size_t lines;
 	char *large;
 	size_t large_size;
 	char buf[OUTPUT_LINE_MAX];
@@ -46,6 +48,8 @@ void output_feed(struct output *output, const char *bytes, size_t n);
  * Return: is there still a pipe that may bring more?
  */
 bool output_drain(struct output *output);
+/** output_drain_some() - the same, but about @bytes at most, and no more than @lines. */
+bool output_drain_some(struct output *output, size_t bytes, size_t lines);
 
 /**
  * output_tail() - the last lines in one, separated by "; ", control bytes replaced by blanks

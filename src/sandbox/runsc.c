@@ -115,8 +115,7 @@ static const struct runsc_flag runsc_create_flags[] = {
 	{ "fs-restore-image-path", RUNSC_CAN_FS_RESTORE },
 	{ NULL, 0 },
 };
-/* A flag of a type of its own, as one is that may be repeated; this runsc's takes the last. The other is a value, which
- * stands in the description. */
+/* A flag of a type of its own, as one is that may be repeated; this runsc's takes the last. */
 static const struct runsc_flag runsc_fscheckpoint_flags[] = {
 	{ "path value", RUNSC_CAN_PATHS },
 	{ NULL, 0 },
@@ -135,8 +134,6 @@ static void runsc_question_line(const char *line, size_t len, void *data)
 	struct runsc_question *question = data;
 	const char *name;
 
-	if (question->flags == runsc_fscheckpoint_flags && memmem(line, len, "\"all-tmpfs\"", 11))
-		question->can |= RUNSC_CAN_ALL_TMPFS;
 	while (len > 0 && (*line == ' ' || *line == '\t')) {
 		line++;
 		len--;

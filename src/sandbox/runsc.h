@@ -17,13 +17,12 @@
 #define RUNSC_CAN_ROOT		 (1U << 5) /* -root: each of them; without it, it is none */
 #define RUNSC_CAN_FS_RESTORE	 (1U << 4) /* create -fs-restore-image-path */
 #define RUNSC_CAN_PATHS		 (1U << 6) /* fscheckpoint -path, more than once */
-#define RUNSC_CAN_ALL_TMPFS	 (1U << 7) /* fscheckpoint -path all-tmpfs */
 
 /* Groups of them that one answer tells. */
 #define RUNSC_PROBE_GLOBAL  (RUNSC_CAN_SAVE_CONNECTED | RUNSC_CAN_IGNORE_CGROUPS | RUNSC_CAN_ROOT)
 #define RUNSC_PROBE_RESTORE (RUNSC_CAN_BACKGROUND | RUNSC_CAN_DIRECT)
 #define RUNSC_PROBE_CREATE  RUNSC_CAN_FS_RESTORE
-#define RUNSC_PROBE_FSCHECK (RUNSC_CAN_PATHS | RUNSC_CAN_ALL_TMPFS)
+#define RUNSC_PROBE_FSCHECK RUNSC_CAN_PATHS
 
 /**
  * struct runsc - a runsc

@@ -77,34 +77,69 @@ func TestSnapshotGoesOnInAnotherPod(t *testing.T) {
 }
 
 func TestDataScopeKeepsTheDurableDirectoryAlone(t *testing.T) {
-	for name, paths := range map[string][]string{"one": {"/data"}, "two": {"/data", "/more/state"}} {
-		t.Run(name, func(t *testing.T) {
-			s := start(t, lab.Options{})
-			c := lab.Web()
-			c.Durable = paths
-			a := web(t, s, c)
-			check(t, s.Client.Run(a.Request()))
-			counts(t, a, 1)
-			for _, path := range paths {
-				if got, err := a.Get(a.URL("/write?" + path + "/note=kept-in-" + path)); err != nil {
-					t.Fatal(got, err)
-				}
-			}
-			files, err := s.Client.Checkpoint(a.Request().With("scope", "SNAPSHOT_SCOPE_DATA"))
-			check(t, err)
-			from := snapshot(t)
-			check(t, a.Upload(files, from))
-			check(t, a.Download(from))
-			check(t, s.Client.Restore(a.Request().With("scope", "SNAPSHOT_SCOPE_DATA")))
-			counts(t, a, 1) // memory is new
-			for _, path := range paths {
-				if got, err := a.Get(a.URL("/read?" + path + "/note")); err != nil || got != "kept-in-"+path {
-					t.Errorf("%s/note is %q, %v", path, got, err)
-				}
-			}
-			checkpoint(t, s, a)
-		})
+	s := start(t, lab.Options{})
+	c := lab.Web()
+	c.Durable = []string{"/data"}
+	a := web(t, s, c)
+	check(t, s.Client.Run(a.Request()))
+	counts(t, a, 1)
+	others := []string{"/note", "/etc/note"}
+	for _, path := range append(others, "/data/note") {
+		got, err := a.Get(a.URL("/write?" + path + "=kept-in-" + path))
+		if err != nil {
+			t.Fatal(got, err)
+		}
+		if got, err := a.Get(a.URL("/read?" + path)); err != nil || got != "kept-in-"+path {
+			t.Fatalf("%s is %q before, %v", path, got, err)
+		}
 	}
+	files, err := s.Client.Checkpoint(a.Request().With("scope", "SNAPSHOT_SCOPE_DATA"))
+	check(t, err)
+	from := snapshot(t)
+	check(t, a.Upload(files, from))
+	check(t, a.Download(from))
+	check(t, s.Client.Restore(a.Request().With("scope", "SNAPSHOT_SCOPE_DATA")))
+	counts(t, a, 1) // memory is new
+	if got, err := a.Get(a.URL("/read?/data/note")); err != nil || got != "kept-in-/data/note" {
+		t.Errorf("/data/note is %q, %v", got, err)
+	}
+	for _, path := range others {
+		if got, err := a.Get(a.URL("/read?" + path)); err == nil {
+			t.Errorf("%s, of the root file system, is %q", path, got)
+		}
+	}
+	checkpoint(t, s, a)
+}
+
+// This runsc saves one; what it has for all takes the root file systems too.
+func TestDataScopeWithTwoDurableDirectoriesIsRefused(t *testing.T) {
+	s := start(t, lab.Options{})
+	c := lab.Web()
+	c.Durable = []string{"/data", "/more/state"}
+	a := web(t, s, c)
+	check(t, s.Client.Run(a.Request()))
+	_, err := s.Client.Checkpoint(a.Request().With("scope", "SNAPSHOT_SCOPE_DATA"))
+	fails(t, err, codes.FailedPrecondition, "/data, /more/state", "FULL", "actor "+a.Namespace+":"+a.Template+":"+a.ID+" runs on")
+	counts(t, a, 1)
+	if got, err := a.Get(a.URL("/write?/more/state/note=kept")); err != nil {
+		t.Fatal(got, err)
+	}
+	restore(t, s, a, checkpoint(t, s, a))
+	counts(t, a, 2)
+	if got, err := a.Get(a.URL("/read?/more/state/note")); err != nil || got != "kept" {
+		t.Errorf("with scope FULL: %q, %v", got, err)
+	}
+	checkpoint(t, s, a)
+}
+
+func TestFileInThePlaceOfTheSnapshotIsNoFaultOfTheRequest(t *testing.T) {
+	s := start(t, lab.Options{})
+	a := web(t, s)
+	check(t, s.Client.Run(a.Request()))
+	check(t, os.WriteFile(a.Dir("checkpoint-state"), []byte("x"), 0o600))
+	fails(t, second(s.Client.Checkpoint(a.Request())), codes.FailedPrecondition, "checkpoint-state", "runs on")
+	check(t, os.Remove(a.Dir("checkpoint-state")))
+	checkpoint(t, s, a)
 }
 
 func TestDataScopeWithoutADurableDirectoryIsRefused(t *testing.T) {

@@ -3,12 +3,15 @@
 package ateom
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -205,6 +208,7 @@ exec %s "$@"
 
 func TestRunscThatIsKilledAtAnyCommand(t *testing.T) {
 	s := start(t, lab.Options{})
+	// "state" is asked only of a container that has closed its output before it was ready.
 	for _, verb := range []string{"create", "start", "checkpoint", "restore", "delete", "state"} {
 		for _, when := range []string{"before", "midway"} {
 			t.Run(verb+" "+when, func(t *testing.T) {
@@ -212,17 +216,38 @@ func TestRunscThatIsKilledAtAnyCommand(t *testing.T) {
 				a := web(t, s)
 				a.Runsc = program
 				set := func() { check(t, os.WriteFile(trap, nil, 0o644)) }
+				sprung := func() {
+					t.Helper()
+					if _, err := os.Stat(trap); err == nil {
+						t.Fatal("nothing was killed")
+					}
+				}
 				switch verb {
 				case "create", "start":
 					set()
 					err := s.Client.Run(a.Request())
+					sprung()
 					fails(t, err, codes.Internal, verb)
+					t.Log(err)
+					nothingRuns(t, s)
+				case "state":
+					a.Containers[0].Args = []string{"exit"}
+					check(t, a.Prepare())
+					ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+					set()
+					_, err := s.Client.Call(ctx, "RunWorkload", a.Request())
+					cancel()
+					sprung()
+					if err == nil {
+						t.Fatal("one that has ended is ready")
+					}
 					t.Log(err)
 					nothingRuns(t, s)
 				case "checkpoint":
 					check(t, s.Client.Run(a.Request()))
 					set()
 					_, err := s.Client.Checkpoint(a.Request())
+					sprung()
 					if when == "before" {
 						fails(t, err, codes.Internal, verb)
 					}
@@ -235,13 +260,16 @@ func TestRunscThatIsKilledAtAnyCommand(t *testing.T) {
 					from := checkpoint(t, s, a)
 					check(t, a.Download(from))
 					set()
-					fails(t, s.Client.Restore(a.Request()), codes.Internal, verb)
+					err := s.Client.Restore(a.Request())
+					sprung()
+					fails(t, err, codes.Internal, verb)
 					nothingRuns(t, s)
 				default: // a snapshot that is written is good, whatever comes after it
 					check(t, s.Client.Run(a.Request()))
 					counts(t, a, 1)
 					set()
 					from := checkpoint(t, s, a)
+					sprung()
 					restore(t, s, a, from)
 					counts(t, a, 2)
 					checkpoint(t, s, a)
@@ -276,38 +304,96 @@ func TestSandboxThatDiesIsFoundOutAndTheNextRunWorks(t *testing.T) {
 	}
 }
 
-func TestDiskThatIsFull(t *testing.T) {
+// smallDisk is a server whose actors' directory holds 24 MiB, and the same as it is written from here: what is written there
+// is written in the pod's mount namespace.
+func smallDisk(t *testing.T) (*lab.Server, *lab.Pod) {
+	t.Helper()
 	pod := newPod(t)
 	s := must(pod.Start(lab.Options{Setup: "mkdir -p " + pod.Base + "/actors; mount -t tmpfs -o size=24m tmpfs " + pod.Base +
 		"/actors"}))(t)
-	defer func() {
+	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(tail(s.Errors()), "\n", tail(s.Lines()))
 		}
-	}()
-	// What is written there is written in the pod's mount namespace.
+	})
 	inPod := *s.Pod
 	inPod.Base = s.Mounts(pod.Base)
+	return s, &inPod
+}
+
+// fill the disk but for so many pages; returns what takes the room.
+func fill(t *testing.T, pod *lab.Pod, pages int64) string {
+	t.Helper()
+	path := filepath.Join(pod.Base, "actors", "ballast")
+	ballast := must(os.Create(path))(t)
+	defer ballast.Close()
+	block := make([]byte, 4<<10)
+	size := int64(0)
+	for {
+		n, err := ballast.Write(block)
+		size += int64(n)
+		if err != nil {
+			break
+		}
+	}
+	check(t, ballast.Truncate((size/4096-pages)*4096))
+	return path
+}
+
+func TestDiskThatIsFullAtARunOrARestore(t *testing.T) {
+	s, inPod := smallDisk(t)
+	failed := 0
+	for _, pages := range []int64{0, 1, 2, 3, 4, 6, 8} {
+		for _, call := range []string{"run", "restore"} {
+			placed := must(inPod.Actor("full", runsc, lab.Web()))(t)
+			a := *placed
+			a.Pod = s.Pod
+			do := func() error { return s.Client.Run(a.Request()) }
+			if call == "restore" {
+				check(t, do())
+				files, err := s.Client.Checkpoint(a.Request())
+				check(t, err)
+				from := t.TempDir() // on another disk
+				for _, name := range files {
+					check(t, lab.CopyFile(placed.Dir("checkpoint-state", name), filepath.Join(from, name), 0o600))
+				}
+				check(t, os.RemoveAll(placed.Dir()))
+				check(t, placed.Download(from))
+				do = func() error { return s.Client.Restore(a.Request()) }
+			}
+			ballast := fill(t, inPod, pages)
+			err := do()
+			check(t, os.Remove(ballast))
+			if err != nil {
+				failed++
+				t.Logf("%s with %d pages: %v", call, pages, err)
+				fails(t, err, codes.Internal, "the worker is clean")
+				nothingRuns(t, s)
+				check(t, do()) // nothing was wiped: what it left must not be in its own way
+			}
+			check(t, second(s.Client.Checkpoint(a.Request())))
+			check(t, os.RemoveAll(placed.Dir()))
+		}
+	}
+	if failed == 0 {
+		t.Error("there was room enough each time")
+	}
+}
+
+func TestDiskThatIsFullAtACheckpoint(t *testing.T) {
+	s, inPod := smallDisk(t)
 	placed := must(inPod.Actor("full", runsc, lab.Web()))(t)
 	a := *placed
 	a.Pod = s.Pod
 	check(t, s.Client.Run(a.Request()))
 	counts(t, &a, 1)
-	fill := filepath.Join(inPod.Base, "actors", "ballast")
-	ballast := must(os.Create(fill))(t)
-	block := make([]byte, 64<<10)
-	for {
-		if _, err := ballast.Write(block); err != nil {
-			break
-		}
-	}
-	ballast.Close()
+	ballast := fill(t, inPod, 0)
 	_, err := s.Client.Checkpoint(a.Request())
 	if err == nil {
 		t.Fatal("a snapshot on a full disk")
 	}
 	t.Log(err)
-	check(t, os.Remove(fill))
+	check(t, os.Remove(ballast))
 	files, err := s.Client.Checkpoint(a.Request())
 	if err != nil {
 		fails(t, err, codes.FailedPrecondition)
@@ -333,4 +419,157 @@ func TestErrorsNameTheCommandItsStatusAndItsLastWords(t *testing.T) {
 	if text := status.Convert(err).Message(); strings.Contains(text, "\n\n") || len(text) > 2048 {
 		t.Errorf("the message is %q", text)
 	}
+}
+
+// State that a crash or a full disk has cut, and that runsc can't read.
+func TestStateThatIsCutIsNotInTheWay(t *testing.T) {
+	s := start(t, lab.Options{})
+	for _, name := range []string{"pause_sandbox:pause.state", "web_sandbox:pause.state"} {
+		for _, text := range []string{"", `{"id":`} {
+			a := web(t, s)
+			check(t, os.WriteFile(a.Dir("runsc-state", name), []byte(text), 0o600))
+			check(t, s.Client.Run(a.Request()))
+			counts(t, a, 1)
+			checkpoint(t, s, a)
+		}
+	}
+	// Cut while it runs: whether the checkpoint comes to something or not, the next run works.
+	a := web(t, s)
+	check(t, s.Client.Run(a.Request()))
+	states := must(filepath.Glob(a.Dir("runsc-state", "*.state")))(t)
+	if len(states) == 0 {
+		t.Fatal("no state")
+	}
+	for _, path := range states {
+		check(t, os.Truncate(path, 0))
+	}
+	_, err := s.Client.Checkpoint(a.Request())
+	t.Log(err)
+	for _, pid := range s.Sandboxes() {
+		check(t, syscall.Kill(pid, syscall.SIGKILL))
+	}
+	nothingRuns(t, s)
+	fails(t, second(s.Client.Checkpoint(a.Request())), codes.FailedPrecondition)
+	check(t, s.Client.Run(a.Request()))
+	counts(t, a, 1)
+	checkpoint(t, s, a)
+}
+
+// within asserts that something took no longer.
+func within(t *testing.T, what string, limit time.Duration, do func()) {
+	t.Helper()
+	began := time.Now()
+	do()
+	if took := time.Since(began); took > limit {
+		t.Errorf("%s took %v", what, took)
+	} else {
+		t.Logf("%s took %v", what, took)
+	}
+}
+
+// flooding is a container that prints as fast as it is read.
+func flooding() lab.Container {
+	c := lab.Web()
+	c.Args = []string{"flood", "80"}
+	return c
+}
+
+func TestContainerThatPrintsWithoutEndHoldsUpNobody(t *testing.T) {
+	s, pipe := piped(t)
+	reader := must(os.Open(pipe))(t)
+	defer reader.Close()
+	var whole, broken atomic.Int64
+	go func() {
+		lines := bufio.NewScanner(reader)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			if json.Valid(lines.Bytes()) {
+				whole.Add(1)
+			} else {
+				broken.Add(1)
+			}
+		}
+	}()
+	a := web(t, s, flooding())
+	within(t, "run", 2*time.Second, func() { check(t, s.Client.Run(a.Request())) })
+	time.Sleep(500 * time.Millisecond)
+	within(t, "checkpoint", 2*time.Second, func() { checkpoint(t, s, a) })
+	if whole.Load() < 10000 || broken.Load() > 0 {
+		t.Errorf("%d whole lines, %d others", whole.Load(), broken.Load())
+	}
+	c := flooding()
+	c.Ready = "/nowhere"
+	a = web(t, s, c)
+	within(t, "a run given up after a second", 2*time.Second, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_, err := s.Client.Call(ctx, "RunWorkload", a.Request())
+		fails(t, err, codes.DeadlineExceeded)
+		nothingRuns(t, s)
+	})
+	a = web(t, s, flooding())
+	check(t, s.Client.Run(a.Request()))
+	within(t, "the end", 2*time.Second, func() {
+		if code, err := s.Term(); code != 0 || err != nil {
+			t.Errorf("exit status %d, %v", code, err)
+		}
+	})
+}
+
+// piped is a server whose standard output is a pipe, and the pipe.
+func piped(t *testing.T) (*lab.Server, string) {
+	t.Helper()
+	dir := t.TempDir()
+	check(t, os.Chmod(dir, 0o755))
+	pipe, program := filepath.Join(dir, "pipe"), filepath.Join(dir, "program")
+	check(t, syscall.Mkfifo(pipe, 0o600))
+	text := fmt.Sprintf("#!/bin/sh\nexec 3<>%s\nexec %s \"$@\" >&3\n", pipe, lab.Program())
+	check(t, os.WriteFile(program, []byte(text), 0o755))
+	return start(t, lab.Options{Program: program}), pipe
+}
+
+func TestLogThatNobodyReadsHoldsUpNobody(t *testing.T) {
+	s, pipe := piped(t)
+	a := web(t, s, flooding())
+	within(t, "run", 2*time.Second, func() { check(t, s.Client.Run(a.Request())) })
+	time.Sleep(3 * time.Second) // what counts as stuck, and more
+	within(t, "checkpoint", 2*time.Second, func() { checkpoint(t, s, a) })
+	for range 3 {
+		b := web(t, s)
+		check(t, s.Client.Run(b.Request()))
+		checkpoint(t, s, b)
+	}
+	nothingRuns(t, s)
+	// Once it is read, all lines are whole, those of the actors' lives are there, and the loss is told.
+	reader := must(os.OpenFile(pipe, os.O_RDONLY|syscall.O_NONBLOCK, 0))(t)
+	defer reader.Close()
+	lost, lives := 0, 0
+	lines := bufio.NewScanner(reader)
+	lines.Buffer(nil, 1<<20)
+	check(t, reader.SetReadDeadline(time.Now().Add(5*time.Second)))
+	for lost == 0 && lines.Scan() {
+		var l line
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+			t.Fatalf("not a whole line: %.200q", lines.Text())
+		}
+		if strings.HasPrefix(l.Message, "Actor ") {
+			lives++
+		}
+		fmt.Sscanf(l.Message, "%d lines were lost", &lost)
+	}
+	if lost == 0 || lives != 16 {
+		t.Errorf("%d lines lost, %d of lives, %v", lost, lives, lines.Err())
+	}
+}
+
+func TestServerEndsWhoseLogNobodyReads(t *testing.T) {
+	s, _ := piped(t)
+	a := web(t, s, flooding())
+	check(t, s.Client.Run(a.Request()))
+	time.Sleep(200 * time.Millisecond)
+	within(t, "the end", 3*time.Second, func() {
+		if code, err := s.Term(); code != 0 || err != nil {
+			t.Errorf("exit status %d, %v", code, err)
+		}
+	})
 }

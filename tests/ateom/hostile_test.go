@@ -4,15 +4,21 @@ package ateom
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/reflection/grpc_reflection_v1"
 
 	"actornet/tests/ateom/lab"
 )
@@ -173,4 +179,62 @@ func settleLoosely(s *lab.Server, a *lab.Actor) {
 func tree(t *testing.T, dir string) string {
 	t.Helper()
 	return must(lab.Sh("find", dir, "-printf", "%p %y %s %m %T@\n"))(t)
+}
+
+// Who connects, says hello and nothing more takes nobody's place.
+func TestIdleConnectionsLockNobodyOut(t *testing.T) {
+	s := start(t, lab.Options{})
+	prepared(t, s)
+	for range 140 {
+		conn, err := net.Dial("unix", s.Socket())
+		for tries := 0; errors.Is(err, syscall.EAGAIN) && tries < 1000; tries++ { // the backlog is full for a moment
+			time.Sleep(time.Millisecond)
+			conn, err = net.Dial("unix", s.Socket())
+		}
+		check(t, err)
+		defer conn.Close()
+		must(io.WriteString(conn, http2.ClientPreface))(t)
+		check(t, http2.NewFramer(conn, conn).WriteSettings())
+	}
+	answers(t, s)
+	check(t, health(s)) // and the client that was there before
+}
+
+// Clients that ask on and on and read no answer cost little, and nothing once they are gone.
+func TestUnreadAnswersCostLittle(t *testing.T) {
+	s := start(t, lab.Options{})
+	prepared(t, s)
+	before, most := s.Resident(), 0
+	conns := []*lab.Client{}
+	question := &grpc_reflection_v1.ServerReflectionRequest{
+		Host:           strings.Repeat("h", 60000),
+		MessageRequest: &grpc_reflection_v1.ServerReflectionRequest_ListServices{ListServices: "*"},
+	}
+	for range 3 {
+		c := must(lab.Connect("unix://" + s.Socket()))(t)
+		conns = append(conns, c)
+		for range 80 {
+			stream := must(grpc_reflection_v1.NewServerReflectionClient(c.Conn).ServerReflectionInfo(context.Background()))(t)
+			go func() {
+				for stream.Send(question) == nil {
+				}
+			}()
+		}
+	}
+	for range 20 {
+		time.Sleep(100 * time.Millisecond)
+		most = max(most, s.Resident())
+	}
+	a := web(t, s)
+	fails(t, second(s.Client.Checkpoint(a.Request())), codes.FailedPrecondition) // others are served
+	for _, c := range conns {
+		c.Close()
+	}
+	time.Sleep(500 * time.Millisecond)
+	after := s.Resident()
+	t.Logf("resident: %d KiB before, %d with unread answers, %d when their clients are gone", before, most, after)
+	if !sanitized() && (most > before+6<<10 || after > before+1<<10) {
+		t.Errorf("that is too much")
+	}
+	works(t, s)
 }

@@ -89,11 +89,10 @@ func start(t *testing.T, options lab.Options) *lab.Server {
 	return s
 }
 
-// prepared waits for the worker: the socket is there a little before it, and the first call waits.
+// prepared waits for the worker: the socket is there a little before it.
 func prepared(t *testing.T, s *lab.Server) {
 	t.Helper()
-	a := &lab.Actor{Pod: s.Pod, Namespace: "no", Template: "such", ID: "actor", Runsc: runsc}
-	fails(t, second(s.Client.Checkpoint(a.Request())), codes.FailedPrecondition)
+	check(t, health(s))
 }
 
 func finish(t *testing.T, s *lab.Server, before string) {

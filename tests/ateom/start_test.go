@@ -8,10 +8,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc/codes"
 
 	"actornet/tests/ateom/lab"
 )
@@ -171,19 +174,99 @@ func TestFirstCallIsServedSoonAfterStart(t *testing.T) {
 }
 
 func TestEndDuringACallIsADrain(t *testing.T) {
+	for _, call := range []string{"run", "checkpoint"} {
+		t.Run(call, func(t *testing.T) {
+			s := start(t, lab.Options{})
+			a := web(t, s)
+			answer := make(chan error, 1)
+			var files []string
+			begun := "Actor starting"
+			if call == "run" {
+				go func() { answer <- s.Client.Run(a.Request()) }()
+			} else {
+				check(t, s.Client.Run(a.Request()))
+				begun = "Actor checkpointing"
+				go func() {
+					var err error
+					files, err = s.Client.Checkpoint(a.Request())
+					answer <- err
+				}()
+			}
+			eventually(t, "the call is under way", func() bool { return strings.Contains(strings.Join(s.Lines(), "\n"), begun) },
+				func() string { return "no " + begun })
+			code, err := s.Term()
+			if code != 0 || err != nil {
+				t.Fatalf("exit status %d, %v", code, err)
+			}
+			if err := <-answer; call == "run" {
+				fails(t, err, codes.Unavailable, "the worker is clean")
+			} else {
+				check(t, err)
+				check(t, a.Upload(files, snapshot(t)))
+			}
+			if _, err := os.Stat(s.Socket()); err == nil {
+				t.Error("the socket is still there")
+			}
+		})
+	}
+}
+
+// Where it is not process 1 a sandbox outlives a server that is killed, and the next one meets it alive.
+func TestServerThatWasKilledLeavesASandboxThatTheNextEnds(t *testing.T) {
+	dir := t.TempDir()
+	check(t, os.Chmod(dir, 0o755))
+	program := filepath.Join(dir, "program")
+	check(t, os.WriteFile(program, []byte(`#!/bin/sh
+trap 'trap - TERM; kill -TERM $p; wait $p; exit $?' TERM
+while :; do
+	`+lab.Program()+` "$@" &
+	p=$!
+	wait $p
+done
+`), 0o755))
+	s := start(t, lab.Options{Program: program})
+	a := web(t, s)
+	check(t, s.Client.Run(a.Request()))
+	counts(t, a, 1)
+	sandboxes := s.Sandboxes()
+	server := 0
+	for _, process := range s.Processes() {
+		if words := strings.Fields(process); len(words) > 2 && words[2] == lab.Program() {
+			server = must(strconv.Atoi(words[0]))(t)
+		}
+	}
+	if server == 0 || len(sandboxes) == 0 {
+		t.Fatalf("processes: %q", s.Processes())
+	}
+	check(t, syscall.Kill(server, syscall.SIGKILL))
+	eventually(t, "the next server answers", func() bool {
+		lines := strings.Join(s.Lines(), "\n")
+		return strings.Contains(lines, "was left by an earlier process") && strings.Count(lines, "serves at") == 2
+	}, func() string { return tail(s.Lines()) })
+	if left := s.Sandboxes(); len(left) > 0 {
+		t.Errorf("sandboxes %v of %v are left", left, sandboxes)
+	}
+	closed(t, a.Pod)
+	client := must(lab.Connect("unix://" + s.Socket()))(t)
+	s.Client.Close()
+	s.Client = client
+	check(t, s.Client.Run(a.Request())) // with what runsc knows of its containers still there
+	counts(t, a, 1)
+	checkpoint(t, s, a)
+}
+
+// One that can't begin leaves alone what is not its own.
+func TestServerThatCannotBeginLeavesTheWorkerAlone(t *testing.T) {
 	s := start(t, lab.Options{})
 	a := web(t, s)
-	answer := make(chan error, 1)
-	go func() { answer <- s.Client.Run(a.Request()) }()
-	eventually(t, "the call is under way", func() bool { return len(s.Processes()) > 0 }, func() string { return "no process" })
-	code, err := s.Term()
-	if code != 0 || err != nil {
-		t.Fatalf("exit status %d, %v", code, err)
-	}
-	t.Logf("the caller was told: %v", <-answer)
-	if _, err := os.Stat(s.Socket()); err == nil {
-		t.Error("the socket is still there")
-	}
+	check(t, s.Client.Run(a.Request()))
+	counts(t, a, 1)
+	other := *s.Pod
+	other.UID = "another"
+	said := refuse(t, &other, lab.Options{Setup: "mkdir -p /run/netns/ateom:another/busy"})
+	t.Log(said)
+	counts(t, a, 2)
+	checkpoint(t, s, a)
 }
 
 func TestEndWithAnActorRunningLeavesNothing(t *testing.T) {

@@ -28,20 +28,63 @@ import (
 	"actornet/tests/ateom/lab"
 )
 
-// health asks the standard service, within two seconds.
+type healthStatus = grpc_health_v1.HealthCheckResponse_ServingStatus
+
+const (
+	serving    = grpc_health_v1.HealthCheckResponse_SERVING
+	notServing = grpc_health_v1.HealthCheckResponse_NOT_SERVING
+)
+
+// healthNow asks the standard service once, within two seconds.
+func healthNow(s *lab.Server, service string) (healthStatus, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	answer, err := grpc_health_v1.NewHealthClient(s.Client.Conn).Check(ctx,
+		&grpc_health_v1.HealthCheckRequest{Service: service})
+	return answer.GetStatus(), err
+}
+
+// health asks until the server serves, two seconds at most: at first it prepares the worker.
 func health(s *lab.Server) error {
 	return healthOf(s, "")
 }
 
 func healthOf(s *lab.Server, service string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	answer, err := grpc_health_v1.NewHealthClient(s.Client.Conn).Check(ctx,
-		&grpc_health_v1.HealthCheckRequest{Service: service})
-	if err == nil && answer.Status != grpc_health_v1.HealthCheckResponse_SERVING {
-		err = fmt.Errorf("health is %v", answer.Status)
+	for deadline := time.Now().Add(2 * time.Second); ; time.Sleep(time.Millisecond) {
+		is, err := healthNow(s, service)
+		if err != nil || is == serving {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("health is %v", is)
+		}
 	}
-	return err
+}
+
+// The socket is there before the worker is prepared. Until then health says so, and what need not wait is refused at
+// once. Which of the two is first is a matter of milliseconds, so that several servers may be needed to see it.
+func TestHealthIsNotServingUntilTheWorkerIsPrepared(t *testing.T) {
+	for range 20 {
+		s := start(t, lab.Options{})
+		a := &lab.Actor{Pod: s.Pod, Namespace: "no", Template: "such", ID: "actor", Runsc: runsc}
+		before, err := healthNow(s, "")
+		check(t, err)
+		_, refused := s.Client.Checkpoint(a.Request())
+		invalid := callRaw(s, "/ateom.Ateom/RunWorkload", []byte{0x0a, 200, 1, 'a'})
+		after, err := healthNow(s, "")
+		check(t, err)
+		fails(t, refused, codes.FailedPrecondition, "is not the actor that runs here")
+		fails(t, invalid, codes.InvalidArgument)
+		check(t, health(s))
+		if before != notServing || after != notServing {
+			continue
+		}
+		fails(t, refused, codes.FailedPrecondition, "the worker is being prepared")
+		fails(t, invalid, codes.InvalidArgument, "the worker is being prepared")
+		works(t, s)
+		return
+	}
+	t.Fatal("the worker was always prepared")
 }
 
 func TestHealthIsServing(t *testing.T) {
@@ -396,13 +439,19 @@ func TestServerThatRanOutOfDescriptorsRecoversAndDoesNotSpin(t *testing.T) {
 	if used := cpu(s) - before; used > 200*time.Millisecond {
 		t.Errorf("%v of processor time in a second", used)
 	}
+	answers(t, s) // they make room, though they stay
 	for _, conn := range conns {
 		conn.Close()
 	}
-	time.Sleep(100 * time.Millisecond)
+	answers(t, s)
+}
+
+// answers a newcomer, within five seconds.
+func answers(t *testing.T, s *lab.Server) {
+	t.Helper()
 	newcomer := must(lab.Connect("unix://" + s.Socket()))(t)
 	defer newcomer.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	_, err := grpc_health_v1.NewHealthClient(newcomer.Conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{},
 		grpc.WaitForReady(true))

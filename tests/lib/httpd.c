@@ -3,7 +3,8 @@
  * A small web server to run inside an actor; linked statically, so that it is a whole root file system.
  *
  *	httpd [PORT...]		(default 80) on every IPv4 and IPv6 address; "sleep" waits for ever instead,
- *				"exit" ends at once with status 3 after having printed why
+ *				"exit" ends at once with status 3 after having printed why; "flood" before the
+ *				ports prints empty lines without end, as fast as they are taken
  *
  *	GET /			"NAME N\n": the N-th time this was asked; N lives in memory alone
  *	GET /readyz		200, not counted
@@ -318,6 +319,16 @@ static void accept_all(struct pollfd *fds, nfds_t n)
 	}
 }
 
+static void *flood(void *unused)
+{
+	static char lines[65536];
+
+	memset(lines, '\n', sizeof(lines));
+	while (write(STDOUT_FILENO, lines, sizeof(lines)) > 0)
+		;
+	return unused;
+}
+
 int main(int argc, char **argv)
 {
 	struct pollfd fds[32];
@@ -329,6 +340,14 @@ int main(int argc, char **argv)
 	if (argc > 1 && !strcmp(argv[1], "exit")) {
 		fprintf(stderr, "httpd: told to exit\n");
 		return 3;
+	}
+	if (argc > 1 && !strcmp(argv[1], "flood")) {
+		pthread_t thread;
+
+		if (pthread_create(&thread, NULL, flood, NULL) != 0)
+			return 1;
+		argv++;
+		argc--;
 	}
 	if (argc > 1 && !strcmp(argv[1], "sleep")) {
 		for (;;)

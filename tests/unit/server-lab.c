@@ -102,6 +102,7 @@ void lab_open(unsigned int handshake_ms, unsigned int request_ms)
 	lab.release_fd = eventfd(0, EFD_SEMAPHORE | EFD_CLOEXEC);
 	if (server_start(&lab.server, &spec, &err) < 0)
 		fail_msg("%s: %s", err.object, err.message);
+	server_serving(lab.server, true);
 }
 
 void lab_close(void)

@@ -10,7 +10,8 @@
 #define LAB_FAIL "/ateom.Ateom/Fail" /* INTERNAL, "100% f\303\244il\n" */
 #define LAB_WAIT \
 	"/ateom.Ateom/Wait" /* until lab.release_fd (OK) or the call's cancel_fd (CANCELLED) is readable */
-#define LAB_HEALTH "/grpc.health.v1.Health/Check"
+#define LAB_HEALTH     "/grpc.health.v1.Health/Check"
+#define LAB_REFLECTION "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 
 /**
  * struct lab - what the handlers say and are told; one server at a time

@@ -6,7 +6,10 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <poll.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static int pipe_fds[2];
 static struct log_labels labels;
@@ -227,6 +230,84 @@ static void test_level_and_place_are_chosen(void **state)
 	json_decref(object);
 }
 
+static bool readable(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+	return poll(&poll_fd, 1, 0) > 0;
+}
+
+/* What a reader that comes late reads. @say: called for each line. */
+static void read_late(void (*say)(const json_t *object, void *data), void *data)
+{
+	static char buf[1 << 20];
+	size_t len = 0;
+
+	while (readable(pipe_fds[0]) || readable(log_fd())) {
+		ssize_t n = readable(pipe_fds[0]) ? read(pipe_fds[0], buf + len, sizeof(buf) - len) : 0;
+		char *newline;
+
+		assert_true(n >= 0);
+		len += (size_t)n;
+		while ((newline = memchr(buf, '\n', len))) {
+			json_t *object =
+				json_loadb(buf, (size_t)(newline - buf), JSON_REJECT_DUPLICATES, NULL);
+
+			assert_true(json_is_object(object));
+			say(object, data);
+			json_decref(object);
+			len -= (size_t)(newline + 1 - buf);
+			memmove(buf, newline + 1, len);
+		}
+		log_flush();
+	}
+	assert_int_equal(len, 0);
+}
+
+struct late {
+	unsigned long lines, lost, events;
+};
+
+static void late_say(const json_t *object, void *data)
+{
+	struct late *late = data;
+	const char *message = string(object, "message");
+
+	if (sscanf(message, "%lu lines were lost", &late->lost) == 1)
+		return;
+	if (!strcmp(message, "Actor started"))
+		late->events++;
+	else
+		late->lines++;
+}
+
+static void test_reader_that_stalls_is_not_waited_for(void **state)
+{
+	static char printed[1000];
+	struct late late = { 0 };
+	struct timespec from, to;
+
+	(void)state;
+	memset(printed, 'p', sizeof(printed));
+	assert_true(fcntl(pipe_fds[1], F_SETPIPE_SZ, 4096) >= 0);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	assert_false(log_full());
+	for (int i = 0; i < 2000; i++)
+		log_container(&labels, printed, sizeof(printed));
+	assert_true(log_full());
+	for (int i = 0; i < 20; i++)
+		log_event(&labels, "Actor started");
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	assert_true(to.tv_sec - from.tv_sec <= 1);
+	assert_false(readable(log_fd()));
+	read_late(late_say, &late);
+	assert_int_equal(late.events, 20);
+	assert_true(late.lines > 500 && late.lost > 0);
+	assert_int_equal(late.lines + late.lost, 2000);
+	assert_false(log_full());
+	assert_false(readable(log_fd()));
+}
+
 static void test_utf8_is_strict(void **state)
 {
 	static const char *const wrong[] = { "\x80",
@@ -257,10 +338,15 @@ static void test_utf8_is_strict(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		LOG_TEST(test_plain_lines_become_messages), LOG_TEST(test_objects_keep_their_members),
-		LOG_TEST(test_members_are_few_or_none),	    LOG_TEST(test_labels_are_not_forged),
-		LOG_TEST(test_any_bytes_make_a_valid_line), LOG_TEST(test_longest_line_is_written_whole),
-		LOG_TEST(test_events_say_stages),	    LOG_TEST(test_level_and_place_are_chosen),
+		LOG_TEST(test_plain_lines_become_messages),
+		LOG_TEST(test_objects_keep_their_members),
+		LOG_TEST(test_members_are_few_or_none),
+		LOG_TEST(test_labels_are_not_forged),
+		LOG_TEST(test_any_bytes_make_a_valid_line),
+		LOG_TEST(test_longest_line_is_written_whole),
+		LOG_TEST(test_events_say_stages),
+		LOG_TEST(test_level_and_place_are_chosen),
+		LOG_TEST(test_reader_that_stalls_is_not_waited_for),
 		cmocka_unit_test(test_utf8_is_strict),
 	};
 

@@ -327,6 +327,22 @@ static void test_after_comes_when_the_reply_has_gone_and_as_often_as_it_likes(vo
 	lab_close();
 }
 
+static void test_health_is_as_the_server_was_told(void **state)
+{
+	(void)state;
+	lab_open(0, 0);
+	for (int i = 0; i < 2; i++) {
+		server_serving(lab.server, i > 0);
+		assert_int_equal(ask_bytes(LAB_HEALTH, "\0\0\0\0\0", 5)->grpc, RPC_OK);
+		assert_memory_equal(lab_answer()->body, i ? "\0\0\0\0\2\x08\x01" : "\0\0\0\0\2\x08\x02", 7);
+		ask_bytes(LAB_HEALTH, "\0\0\0\0\15\12\13ateom.Ateom", 18);
+		assert_int_equal(lab_answer()->grpc, RPC_OK);
+		assert_memory_equal(lab_answer()->body, i ? "\0\0\0\0\2\x08\x01" : "\0\0\0\0\2\x08\x02", 7);
+		assert_int_equal(ask_bytes(LAB_HEALTH, "\0\0\0\0\3\12\1x", 8)->grpc, RPC_NOT_FOUND);
+	}
+	lab_close();
+}
+
 static void test_health_is_told_while_a_call_runs(void **state)
 {
 	static struct client_answer answer, health;
@@ -479,6 +495,7 @@ int main(void)
 		cmocka_unit_test(test_a_lost_connection_cancels_the_running_call),
 		cmocka_unit_test(test_the_queue_has_an_end),
 		cmocka_unit_test(test_after_comes_when_the_reply_has_gone_and_as_often_as_it_likes),
+		cmocka_unit_test(test_health_is_as_the_server_was_told),
 		cmocka_unit_test(test_health_is_told_while_a_call_runs),
 		cmocka_unit_test(test_reflection_lists_and_describes),
 		cmocka_unit_test(test_stop_lets_the_running_call_end_and_no_other_begin),
