@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Slot numbers reserved at once at most: two requests for so many slots. A handle that makes few reserves few. */
 #define RESERVE 16
@@ -265,17 +266,35 @@ static uint32_t take_oldest(struct an_worker *w)
 	return n;
 }
 
-/* Of those believed to be idle one that is. Return: 1, 0 if there is none, or a negative errno. */
+/*
+ * Is its namespace there, for all to open? Someone may have unpinned it, or pinned it where no one else sees it. Return:
+ * 1, 0, or a negative errno: it can't be told.
+ */
+static int is_sound(struct an_worker *w, uint32_t n, struct an_error *err)
+{
+	int fd = slot_open(w, n, err);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 ? 1 : fd == -ENOENT || fd == -EINVAL ? 0 : fd;
+}
+
+/* Of those believed to be idle one that is, and is sound; the others go. Return: 1, 0 if there is none, or an error. */
 static int take_idle(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
 {
 	while (w->n_idle > 0) {
 		uint32_t n = take_oldest(w);
 		int r = pool_is_idle(w, n, err);
 
+		if (r == 0)
+			continue;
+		if (r == 1)
+			r = is_sound(w, n, err);
 		if (r == 1)
 			*ret_n = n;
 		if (r != 0)
 			return r;
+		pool_drop(w, n);
 	}
 	return 0;
 }
