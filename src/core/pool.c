@@ -185,7 +185,6 @@ struct sweep {
 	struct an_worker *w;
 	const struct find_all *actors;
 	size_t prefix;
-	int dropped;
 };
 
 static bool is_idle(const struct an_worker *w, uint32_t n)
@@ -205,9 +204,7 @@ static int sweep_slot(const char *name, void *data)
 	if (text_to_u64(name + s->prefix, strlen(name + s->prefix), UINT32_MAX, &n) < 0 ||
 	    find_slot(s->actors, (uint32_t)n) || is_idle(s->w, (uint32_t)n))
 		return 0;
-	if (slot_drop(s->w, (uint32_t)n, NULL) > 0)
-		s->dropped++;
-	return 0;
+	return numbers_push(&s->w->released, &s->w->n_released, &s->w->size_released, (uint32_t)n);
 }
 
 int pool_sweep(struct an_worker *w, struct an_error *err)
@@ -215,7 +212,8 @@ int pool_sweep(struct an_worker *w, struct an_error *err)
 	char prefix[LAYOUT_NETNS_NAME + 1];
 	struct find_all actors = { .n = 0 };
 	struct sweep sweep = { .w = w, .actors = &actors };
-	int r = find_everyone(w, &actors, err);
+	const size_t before = w->n_released;
+	int r = find_everyone(w, &actors, err), found;
 
 	sweep.prefix = (size_t)snprintf(prefix, sizeof(prefix), LAYOUT_NETNS "%s-", w->plane.id);
 	if (r == 0)
@@ -223,7 +221,10 @@ int pool_sweep(struct an_worker *w, struct an_error *err)
 	if (r == 0)
 		r = netns_dump(prefix, sweep_slot, &sweep, err);
 	find_all_fini(&actors);
-	return r < 0 ? r : sweep.dropped;
+	found = (int)(w->n_released - before);
+	if (r == 0) /* they go as released ones do: flows, namespace, counters */
+		r = actor_finish_releases(w, 0, err);
+	return r < 0 ? r : found;
 }
 
 /* Is there room for one more? What was released and is still to be dropped makes some, then what nobody knows of. */
