@@ -108,12 +108,11 @@ static int count_slot(const char *name, void *data)
 /* By their names, which go at once; their links go when the kernel finds the time. */
 int pool_count(struct an_worker *w, uint32_t *ret_slots, struct an_error *err)
 {
-	char prefix[LAYOUT_NETNS_NAME + 1];
+	char prefix[LAYOUT_NETNS_NAME];
 	uint32_t count = 0;
 	int r;
 
-	snprintf(prefix, sizeof(prefix), LAYOUT_NETNS "%s-", w->plane.id);
-	r = netns_dump(prefix, count_slot, &count, err);
+	r = netns_dump(layout_slots_prefix(&w->plane, prefix), count_slot, &count, err);
 	if (r == 0)
 		*ret_slots = count;
 	return r;
@@ -209,13 +208,13 @@ static int sweep_slot(const char *name, void *data)
 
 int pool_sweep(struct an_worker *w, struct an_error *err)
 {
-	char prefix[LAYOUT_NETNS_NAME + 1];
+	char prefix[LAYOUT_NETNS_NAME];
 	struct find_all actors = { .n = 0 };
 	struct sweep sweep = { .w = w, .actors = &actors };
 	const size_t before = w->n_released;
 	int r = find_everyone(w, &actors, err), found;
 
-	sweep.prefix = (size_t)snprintf(prefix, sizeof(prefix), LAYOUT_NETNS "%s-", w->plane.id);
+	sweep.prefix = strlen(layout_slots_prefix(&w->plane, prefix));
 	if (r == 0)
 		r = pool_look(w, err);
 	if (r == 0)
