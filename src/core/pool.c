@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Slot numbers reserved at once at most: two requests for so many slots. A handle that makes few reserves few. */
 #define RESERVE 16
@@ -107,12 +108,11 @@ static int count_slot(const char *name, void *data)
 /* By their names, which go at once; their links go when the kernel finds the time. */
 int pool_count(struct an_worker *w, uint32_t *ret_slots, struct an_error *err)
 {
-	char prefix[LAYOUT_NETNS_NAME + 1];
+	char prefix[LAYOUT_NETNS_NAME];
 	uint32_t count = 0;
 	int r;
 
-	snprintf(prefix, sizeof(prefix), LAYOUT_NETNS "%s-", w->plane.id);
-	r = netns_dump(prefix, count_slot, &count, err);
+	r = netns_dump(layout_slots_prefix(&w->plane, prefix), count_slot, &count, err);
 	if (r == 0)
 		*ret_slots = count;
 	return r;
@@ -184,7 +184,6 @@ struct sweep {
 	struct an_worker *w;
 	const struct find_all *actors;
 	size_t prefix;
-	int dropped;
 };
 
 static bool is_idle(const struct an_worker *w, uint32_t n)
@@ -204,25 +203,27 @@ static int sweep_slot(const char *name, void *data)
 	if (text_to_u64(name + s->prefix, strlen(name + s->prefix), UINT32_MAX, &n) < 0 ||
 	    find_slot(s->actors, (uint32_t)n) || is_idle(s->w, (uint32_t)n))
 		return 0;
-	if (slot_drop(s->w, (uint32_t)n, NULL) > 0)
-		s->dropped++;
-	return 0;
+	return numbers_push(&s->w->released, &s->w->n_released, &s->w->size_released, (uint32_t)n);
 }
 
 int pool_sweep(struct an_worker *w, struct an_error *err)
 {
-	char prefix[LAYOUT_NETNS_NAME + 1];
+	char prefix[LAYOUT_NETNS_NAME];
 	struct find_all actors = { .n = 0 };
 	struct sweep sweep = { .w = w, .actors = &actors };
-	int r = find_everyone(w, &actors, err);
+	const size_t before = w->n_released;
+	int r = find_everyone(w, &actors, err), found;
 
-	sweep.prefix = (size_t)snprintf(prefix, sizeof(prefix), LAYOUT_NETNS "%s-", w->plane.id);
+	sweep.prefix = strlen(layout_slots_prefix(&w->plane, prefix));
 	if (r == 0)
 		r = pool_look(w, err);
 	if (r == 0)
 		r = netns_dump(prefix, sweep_slot, &sweep, err);
 	find_all_fini(&actors);
-	return r < 0 ? r : sweep.dropped;
+	found = (int)(w->n_released - before);
+	if (r == 0) /* they go as released ones do: flows, namespace, counters */
+		r = actor_finish_releases(w, 0, err);
+	return r < 0 ? r : found;
 }
 
 /* Is there room for one more? What was released and is still to be dropped makes some, then what nobody knows of. */
@@ -265,17 +266,35 @@ static uint32_t take_oldest(struct an_worker *w)
 	return n;
 }
 
-/* Of those believed to be idle one that is. Return: 1, 0 if there is none, or a negative errno. */
+/*
+ * Is its namespace there, for all to open? Someone may have unpinned it, or pinned it where no one else sees it. Return:
+ * 1, 0, or a negative errno: it can't be told.
+ */
+static int is_sound(struct an_worker *w, uint32_t n, struct an_error *err)
+{
+	int fd = slot_open(w, n, err);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 ? 1 : fd == -ENOENT || fd == -EINVAL ? 0 : fd;
+}
+
+/* Of those believed to be idle one that is, and is sound; the others go. Return: 1, 0 if there is none, or an error. */
 static int take_idle(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
 {
 	while (w->n_idle > 0) {
 		uint32_t n = take_oldest(w);
 		int r = pool_is_idle(w, n, err);
 
+		if (r == 0)
+			continue;
+		if (r == 1)
+			r = is_sound(w, n, err);
 		if (r == 1)
 			*ret_n = n;
 		if (r != 0)
 			return r;
+		pool_drop(w, n);
 	}
 	return 0;
 }

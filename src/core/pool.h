@@ -2,13 +2,13 @@
 /*
  * The pool: idle slots ready to be claimed, and what is put off until after an answer.
  *
- * Theory of operation. The set gateway_idle holds the numbers of slots that were put into the pool, gateway_claimed those
- * of them that were taken since: a claim only adds. For the kernel frees what a transaction deleted after a grace period,
- * and who closes his socket before that waits for it: a process that activates one actor and ends would wait ten
- * milliseconds. Both numbers go together at the release, or many at once when the pool is filled. The lock and the
- * claim's exclusiveness see to it that two processes never get the same slot; the handle's own list is only a guess.
- * Numbers count up and never return: the record of actornet0 keeps how many were ever made, and is written before the
- * slots are.
+ * Theory of operation. The set gateway_idle holds the numbers of slots that were put into the pool, gateway_claimed
+ * those of them that were taken since: a claim only adds. For the kernel frees what a transaction deleted after a
+ * grace period, and who closes his socket before that waits for it: a process that activates one actor and ends would
+ * wait ten milliseconds. Both numbers go together at the release, or many at once when the pool is filled. The lock
+ * and the claim's exclusiveness see to it that two processes never get the same slot; the handle's own list is only a
+ * guess. Numbers count up and never return: the record of actornet0 keeps how many were ever made, and is written
+ * before the slots are.
  */
 #ifndef CORE_POOL_H
 #define CORE_POOL_H

@@ -44,8 +44,8 @@ int slot_drop(struct an_worker *w, uint32_t n, struct an_error *err)
 
 /*
  * Both ends of the wire, born in place. Their numbers are known, so nothing need be asked for them. The gateway's end
- * comes up by itself, before it has a carrier and after its other flags are set: for each other change of a link that is
- * up the kernel goes through the IPv6 routes of all slots.
+ * comes up by itself, before it has a carrier and after its other flags are set: for each other change of a link that
+ * is up the kernel goes through the IPv6 routes of all slots.
  */
 static int slot_wire(struct an_worker *w, uint32_t n, int netns_fd, struct an_error *err)
 {

@@ -34,12 +34,10 @@ static int count_and_drop(const char *name, void *data)
 
 static int drop_slots(struct an_worker *w, uint32_t *count, struct an_error *err)
 {
-	char prefix[LAYOUT_NETNS_NAME + 1];
+	char prefix[LAYOUT_NETNS_NAME];
 	struct drop drop = { .err = err };
-	int r;
+	int r = netns_dump(layout_slots_prefix(&w->plane, prefix), count_and_drop, &drop, err);
 
-	snprintf(prefix, sizeof(prefix), LAYOUT_NETNS "%s-", w->plane.id);
-	r = netns_dump(prefix, count_and_drop, &drop, err);
 	*count = drop.count;
 	return r < 0 ? r : drop.first;
 }

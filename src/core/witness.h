@@ -3,8 +3,8 @@
  * The worker's record once more, where it outlives our links: as the comment of an element, in a table of its own.
  *
  * With the gateway's namespace both ends of the link go, and the records in their aliases with them. Without any, no
- * one would know that the uplink did not forward before `up`. Slots are counted by the block there: to replace an element
- * is to delete one, and who does that waits for a grace period when it ends.
+ * one would know that the uplink did not forward before `up`. Slots are counted by the block there: to replace an
+ * element is to delete one, and who does that waits for a grace period when it ends.
  */
 #ifndef CORE_WITNESS_H
 #define CORE_WITNESS_H

@@ -35,7 +35,8 @@ int netns_lasting(struct an_error *err);
  * netns_add() - make a namespace and pin it under NETNS_DIR
  * The calling thread is in its own namespace again on return. NETNS_DIR is made a shared mount point first,
  * as ip-netns(8) does, so that names made later by others don't hide ours.
- * Return: a descriptor of the new namespace, or a negative errno: EEXIST, or as netns_lasting(). Nothing is left after a failure.
+ * Return: a descriptor of the new namespace, or a negative errno: EEXIST, or as netns_lasting(). Nothing is left after
+ * a failure.
  */
 int netns_add(const char *name, struct an_error *err);
 /** netns_del() - unpin a name, mounted or not. Return: 1, 0 if there was none, or a negative errno. */

@@ -39,8 +39,8 @@ extern const struct nf_set gateway_local4, gateway_local6, gateway_resolver4, ga
 /* Limits and counters, filled by the rules. */
 extern const struct nf_set gateway_frags, gateway_flows, gateway_inflows, gateway_rates, gateway_denied;
 /*
- * Book-keeping that no rule reads: actors by the hash of their name, their ports; slots that were put into the pool, and
- * which of them were taken since. What is idle is in the first and not in the second.
+ * Book-keeping that no rule reads: actors by the hash of their name, their ports; slots that were put into the pool,
+ * and which of them were taken since. What is idle is in the first and not in the second.
  */
 extern const struct nf_set gateway_actors, gateway_ports, gateway_idle, gateway_claimed;
 

@@ -28,6 +28,12 @@ const char *layout_slot_netns(const struct plane *p, uint32_t n, char buf[static
 	return buf;
 }
 
+const char *layout_slots_prefix(const struct plane *p, char buf[static LAYOUT_NETNS_NAME])
+{
+	snprintf(buf, LAYOUT_NETNS_NAME, LAYOUT_NETNS "%s-", p->id);
+	return buf;
+}
+
 const char *layout_slot_link(uint32_t n, char buf[static IFNAMSIZ])
 {
 	snprintf(buf, IFNAMSIZ, LAYOUT_SLOT_LINK "%u", n);

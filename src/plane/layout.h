@@ -101,6 +101,8 @@ struct plane {
 const char *layout_gateway_netns(const struct plane *p, char buf[static LAYOUT_NETNS_NAME]);
 /** layout_slot_netns() - name of slot n's namespace. Return: @buf. */
 const char *layout_slot_netns(const struct plane *p, uint32_t n, char buf[static LAYOUT_NETNS_NAME]);
+/** layout_slots_prefix() - what the names of all slots' namespaces begin with. Return: @buf. */
+const char *layout_slots_prefix(const struct plane *p, char buf[static LAYOUT_NETNS_NAME]);
 /** layout_slot_link() - gateway's end of slot n. Return: @buf. */
 const char *layout_slot_link(uint32_t n, char buf[static IFNAMSIZ]);
 /** layout_slot_number() - of a link's name. Return: n, or 0 if it is no slot's. */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`up` and `down`: idempotent, repairing, and leaving the worker exactly as they found it."""
 
+import glob
 import os
 import subprocess
 import sys
@@ -211,6 +212,16 @@ class DamageTest(case.NetCase):
         for family in self.families():
             self.assertAnswers(actor, family.public, 80, family.public)
             self.assertAnswers(self.client, family.worker, 8001, "b")
+
+    def test_idle_slot_without_its_namespace_is_passed_over(self):
+        shown = self.up("--slots", "2").json
+        names = sorted(glob.glob(shown["gateway_netns"] + "-*"))
+        subprocess.run(["ip", "netns", "del", os.path.basename(names[0])], check=True)
+        subprocess.run(["umount", names[1]], check=True)  # the file stays
+        actor = self.activate("a", "--port", "8001:80")
+        self.assertNotIn(actor.info["netns"], names)
+        self.serve(actor, "a", 80)
+        self.assertAnswers(self.client, self.worker.address, 8001, "a")
 
     def test_ports_are_the_same_after_a_repair_that_joins_them(self):
         shown = self.up().json
