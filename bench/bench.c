@@ -101,8 +101,9 @@ static int bench_work(const struct bench_spec *spec, struct an_error *err)
 }
 
 /*
- * Names of namespaces in a tmpfs of the run's own, which is what /run is on most systems: nothing of it is seen outside,
- * or left there, and the machine's file system is not what is measured. Where it can't be, the machine's serves as well.
+ * Names of namespaces in a tmpfs of the run's own, which is what /run is on most systems: nothing of it is seen
+ * outside, or left there, and the machine's file system is not what is measured. Where it can't be, the machine's
+ * serves as well.
  */
 static void bench_own_names(void)
 {

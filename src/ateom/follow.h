@@ -3,8 +3,8 @@
  * What containers print, from their pipes to the log.
  *
  * The main thread reads, whenever there is something; the service thread opens and closes, and may ask for a
- * container's last words. One lock is held for as long as either works on a pipe, and the main thread takes little of one
- * pipe at a time and lets the other go first: a container that prints without end holds up nobody.
+ * container's last words. One lock is held for as long as either works on a pipe, and the main thread takes little of
+ * one pipe at a time and lets the other go first: a container that prints without end holds up nobody.
  */
 #ifndef ATEOM_FOLLOW_H
 #define ATEOM_FOLLOW_H

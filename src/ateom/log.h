@@ -5,7 +5,8 @@
  * Theory of operation: nobody waits for its reader. What is not taken at once is queued, and the main thread writes it
  * when log_fd() is readable. While much is queued log_full() asks for containers' output to be left in their pipes, so
  * that they wait and not we. With a reader that takes nothing for a second it is taken nevertheless, and what has no
- * room in the queue is lost, counted, and told once there is a reader again; the program's own lines have room kept free.
+ * room in the queue is lost, counted, and told once there is a reader again; the program's own lines have room kept
+ * free.
  */
 #ifndef ATEOM_LOG_H
 #define ATEOM_LOG_H

@@ -111,7 +111,7 @@ static int end_flows(struct an_worker *w, const struct actor *before, const stru
 	struct party *parties = calloc(2 * (before->n_ports + 1) * (after->n_ports + 1), sizeof(*parties));
 	int r = parties ? 0 : error_set(err, AN_FAILED, ENOMEM, before->name, "%s", strerror(ENOMEM));
 
-	for (unsigned int i = 0; r >= 0 && i < ELEMENTS_TABLES; i++) {
+	for (unsigned int i = 0; parties && r >= 0 && i < ELEMENTS_TABLES; i++) {
 		size_t n = gone(w, (enum elements_table)i, before, after, parties);
 
 		if (n > 0)

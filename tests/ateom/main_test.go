@@ -75,7 +75,7 @@ func must[T any](value T, err error) func(t *testing.T) T {
 func start(t *testing.T, options lab.Options) *lab.Server {
 	t.Helper()
 	pod := must(world.Pod())(t)
-	before := must(lab.Inventory(pod.Netns()))(t)
+	before := settled(t, pod.Netns())
 	s, err := pod.Start(options)
 	if err != nil {
 		pod.Close()
@@ -87,6 +87,18 @@ func start(t *testing.T, options lab.Options) *lab.Server {
 		pod.Close()
 	})
 	return s
+}
+
+// settled is the inventory of a namespace, once the kernel has noticed its carriers and looked at its addresses.
+func settled(t *testing.T, path string) string {
+	t.Helper()
+	for tries := 0; ; tries++ {
+		text := must(lab.Inventory(path))(t)
+		if tries == 100 || !strings.Contains(text, "NO-CARRIER") && !strings.Contains(text, "tentative") {
+			return text
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // prepared waits for the worker: the socket is there a little before it.
@@ -102,9 +114,7 @@ func finish(t *testing.T, s *lab.Server, before string) {
 			t.Errorf("end of the server: exit status %d, %v", code, err)
 		}
 	}
-	if after, err := lab.Inventory(s.Netns()); err != nil {
-		t.Error(err)
-	} else if after != before {
+	if after := settled(t, s.Netns()); after != before {
 		t.Errorf("the worker's network is not as it was:\n%s", difference(before, after))
 	}
 	if t.Failed() {

@@ -23,9 +23,11 @@ static void echo(const struct rpc_call *call, struct rpc_reply *ret_reply, void 
 	ret_reply->len = call->len;
 }
 
+static _Atomic bool serving;
+
 static const struct route routes[] = {
 	{ { "/e", echo, NULL }, ROUTE_SERVICE },
-	{ { "/h", health_check, NULL }, ROUTE_LOCAL },
+	{ { "/h", health_check, &serving }, ROUTE_LOCAL },
 	{ { "/r", reflection_answer, NULL }, ROUTE_EACH },
 };
 

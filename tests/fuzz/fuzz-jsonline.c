@@ -51,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	log_open(pipe_fds[1], LOG_LEVEL_INFO, gce);
 	log_container(&labels, (const char *)data, size);
+	log_flush();
 	n = read(pipe_fds[0], buf, sizeof(buf));
 	promise(n > 1 && buf[n - 1] == '\n');
 	promise(memchr(buf, '\n', (size_t)n) == buf + n - 1);

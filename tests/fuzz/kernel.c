@@ -12,13 +12,11 @@
 
 static int kernel_end = -1;
 
-/* Stands in for poll(2): no input is worth five seconds. */
+/* Stands in for poll(2): what is ready now is told, but no input is worth waiting for. */
 int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
 	(void)timeout_ms;
-	for (nfds_t i = 0; i < n; i++)
-		fds[i].revents = 0;
-	return 0;
+	return ppoll(fds, n, &(struct timespec){ 0 }, NULL);
 }
 
 /* Send one datagram, moved to the end of the reader's buffer. */

@@ -98,6 +98,13 @@ class Namespace:
         """What ip(8) -json says."""
         return json.loads(self.run("ip", "-json", *arguments) or "[]")
 
+    def await_addresses(self):
+        """Wait until the kernel has looked at every IPv6 address: it does so in its own time, also without DAD."""
+        deadline = time.monotonic() + TIMEOUT
+        while time.monotonic() < deadline and any(
+                address.get("tentative") for link in self.ip_json("-6", "address", "show") for address in link["addr_info"]):
+            time.sleep(0.01)
+
     def nft(self, text):
         """Load nft text."""
         return self.run("nft", "-f", "-", text=text + "\n")

@@ -151,6 +151,7 @@ class EgressTest(case.NetCase):
         later = ("203.0.113.77", "2001:db8:f::77")
         self.worker.ip("addr add 203.0.113.77/32 dev lo\naddr add 2001:db8:f::77/128 dev lo nodad")
         self.later(self.worker.ip, "addr del 203.0.113.77/32 dev lo\naddr del 2001:db8:f::77/128 dev lo")
+        self.worker.await_addresses()
         self.serve(self.worker, "worker", 7000, addresses=later)
         for address in later:
             self.assertAnswers(self.worker, address, 7000, "worker")
