@@ -279,7 +279,7 @@ static int is_sound(struct an_worker *w, uint32_t n, struct an_error *err)
 	return fd >= 0 ? 1 : fd == -ENOENT || fd == -EINVAL ? 0 : fd;
 }
 
-/* Of those believed to be idle one that is, and is sound; the others go. Return: 1, 0 (none), a negative errno. */
+/* One that is idle as believed, and sound; the others go. Return: 1, 0 if there is none, or a negative errno. */
 static int take_idle(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
 {
 	while (w->n_idle > 0) {
