@@ -267,8 +267,8 @@ static uint32_t take_oldest(struct an_worker *w)
 }
 
 /*
- * Is its namespace there, for all to open? Someone may have unpinned it, or pinned it where no one else sees it. Return:
- * 1, 0, or a negative errno: it can't be told.
+ * Is its namespace there, for all to open? Someone may have unpinned it, or pinned it where no one else sees it.
+ * Return: 1, 0, or a negative errno: it can't be told.
  */
 static int is_sound(struct an_worker *w, uint32_t n, struct an_error *err)
 {
