@@ -284,7 +284,8 @@ static int take_idle(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
 {
 	while (w->n_idle > 0) {
 		uint32_t n = take_oldest(w);
-		int r = pool_is_idle(w, n, err);
+		/* whether someone claimed it is found out by the claim */
+		int r = stands_in(w, &gateway_idle, n, err);
 
 		if (r == 0)
 			continue;
