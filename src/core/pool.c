@@ -82,10 +82,12 @@ static int stands_in(struct an_worker *w, const struct nf_set *set, uint32_t n, 
 
 int pool_is_idle(struct an_worker *w, uint32_t n, struct an_error *err)
 {
-	int idle = stands_in(w, &gateway_idle, n, err);
-	int claimed = idle == 1 ? stands_in(w, &gateway_claimed, n, err) : 0;
+	int r = stands_in(w, &gateway_idle, n, err);
 
-	return idle == 1 && claimed >= 0 ? !claimed : claimed < 0 ? claimed : idle;
+	if (r != 1)
+		return r;
+	r = stands_in(w, &gateway_claimed, n, err);
+	return r < 0 ? r : !r;
 }
 
 void pool_unclaim(struct an_worker *w, uint32_t n, struct elements *e)
@@ -284,8 +286,7 @@ static int take_idle(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
 {
 	while (w->n_idle > 0) {
 		uint32_t n = take_oldest(w);
-		/* whether someone claimed it is found out by the claim */
-		int r = stands_in(w, &gateway_idle, n, err);
+		int r = pool_is_idle(w, n, err);
 
 		if (r == 0)
 			continue;

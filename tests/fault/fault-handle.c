@@ -5,6 +5,7 @@
 #include "rtnl/link.h"
 #include <errno.h>
 #include <linux/netlink.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -57,6 +58,29 @@ static void an_open_handle_sees_new_addresses(void **state)
 	assert_non_null(strstr(err.message, "listens on 8080"));
 	close(fd);
 	lab_activate(w, &asked);
+	lab_down(w);
+}
+
+/* More of them than an activation has tries: what others claimed is passed over, not run into. */
+#define OTHERS 12
+
+static void an_open_handle_passes_over_slots_that_others_claimed(void **state)
+{
+	struct an_worker *w, *other;
+	char name[16];
+
+	(void)state;
+	lab_or_skip();
+	w = lab_up(OTHERS + 2, 2 * OTHERS);
+	assert_int_equal(an_worker_open(&other, -1, NULL), 0);
+	for (int i = 0; i < OTHERS; i++) {
+		const struct an_actor_spec spec = { .size = sizeof(spec), .name = name };
+
+		snprintf(name, sizeof(name), "other%d", i);
+		lab_activate(other, &spec);
+	}
+	lab_activate(w, &asked);
+	an_worker_close(other);
 	lab_down(w);
 }
 
@@ -185,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_open_handle_sees_new_addresses),
+		cmocka_unit_test(an_open_handle_passes_over_slots_that_others_claimed),
 		cmocka_unit_test(an_older_caller_gets_what_it_knows),
 		cmocka_unit_test(a_newer_caller_is_told_what_is_unknown),
 		cmocka_unit_test(a_size_that_was_forgotten_is_refused_before_anything_is_done),
