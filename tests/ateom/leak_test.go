@@ -17,7 +17,7 @@ import (
 const residentMax = 6 << 10 // KiB
 
 // What it holds once it has done what it does after its answer: the next slot is built then, with a lock and a namespace open.
-func settled(s *lab.Server) (resident, descriptors int) {
+func atRest(s *lab.Server) (resident, descriptors int) {
 	time.Sleep(200 * time.Millisecond)
 	return s.Resident(), s.Descriptors()
 }
@@ -46,7 +46,7 @@ func TestFiftyCyclesLeakNeitherMemoryNorDescriptors(t *testing.T) {
 	for i := range 50 {
 		restore(t, s, a, checkpoint(t, s, a))
 		if i == 9 {
-			resident, descriptors = settled(s)
+			resident, descriptors = atRest(s)
 		}
 	}
 	eventually(t, "descriptors are as many as before", func() bool { return s.Descriptors() <= descriptors }, func() string {
@@ -75,7 +75,7 @@ func TestThousandCyclesOfTheNetworkLeakNothing(t *testing.T) {
 		}
 		check(t, os.RemoveAll(a.Dir("checkpoint-state")))
 		if i == 99 {
-			resident, descriptors = settled(s)
+			resident, descriptors = atRest(s)
 			namespaces = s.Namespaces()
 		}
 	}
