@@ -44,6 +44,7 @@ static void fill_actor(const struct an_worker *w, const struct an_actor_spec *sp
 	memset(a, 0, offsetof(struct actor, ports));
 	snprintf(a->name, sizeof(a->name), "%s", spec->name);
 	find_hash(w, a->name, a->hash);
+	a->policy = GATEWAY_FIRST_POLICY;
 	a->flags = spec->flags;
 	a->egress = spec->egress;
 	a->since = (uint32_t)time(NULL);
@@ -229,17 +230,15 @@ static int again(struct an_worker *w, const struct actor *a, struct an_error *er
 	return r == 0 ? slot_dress(w, a->n, err) : r;
 }
 
-/* What nothing is put into, so that it would not be noticed that it is gone. */
+/* Without ports nothing is put into the worker's table, so it would not be noticed that it is gone. */
 static int check_worker(struct an_worker *w, const struct actor *a, struct an_error *err)
 {
-	const bool ports = a->n_ports > 0 || a->flags & AN_ACTOR_ALL_PORTS;
-	int r = table_exists(&WORKER_SIDE(w)->nf, NFPROTO_NETDEV, LAYOUT_TABLE, err);
+	int r;
 
-	if (r == 1 && !ports)
-		r = table_exists(&WORKER_SIDE(w)->nf, NFPROTO_INET, LAYOUT_TABLE, err);
-	if (r <= 0)
-		return r == 0 ? -ENOENT : r;
-	return ports ? ports_free(w, a, err) : 0;
+	if (a->n_ports > 0 || a->flags & AN_ACTOR_ALL_PORTS)
+		return ports_free(w, a, err);
+	r = table_exists(&WORKER_SIDE(w)->nf, NFPROTO_INET, LAYOUT_TABLE, err);
+	return r == 0 ? -ENOENT : r < 0 ? r : 0;
 }
 
 static int activate(struct an_worker *w, struct actor *a, struct an_error *err)
@@ -247,7 +246,7 @@ static int activate(struct an_worker *w, struct actor *a, struct an_error *err)
 	struct actor there;
 	int r = find_actor(w, a->name, &there, err);
 
-	if (r == 1 && there.lost) { /* lost: what is left of it goes */
+	if (r == 1 && !there.policy) { /* lost: what is left of it goes */
 		r = actor_release(w, &there, err);
 	} else if (r == 1) {
 		if (!same_settings(&there, a))

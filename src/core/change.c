@@ -224,7 +224,7 @@ static int set_ports(struct an_worker *w, const char *name, const struct given *
 
 	if (r < 0)
 		return r;
-	if (r == 0 || there.lost)
+	if (r == 0 || !there.policy)
 		return find_no_actor(name, err);
 	wanted = there;
 	r = apply(&wanted, given, err);

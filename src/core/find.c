@@ -153,7 +153,7 @@ struct alias_search {
 static int collect_alias(const struct link *link, void *data)
 {
 	struct alias_search *search = data;
-	struct actor alias = { .n = layout_slot_number(link->name), .lost = true }, *a;
+	struct actor alias = { .n = layout_slot_number(link->name) }, *a;
 
 	if (!alias.n || record_actor_parse(link->alias, &alias) < 0)
 		return 0;
@@ -216,7 +216,7 @@ void find_info(const struct an_worker *w, const struct actor *a, struct an_actor
 	struct an_actor_info info = { .size = ret_info->size };
 
 	memcpy(info.name, a->name, sizeof(info.name));
-	info.state = a->lost ? AN_STATE_LOST : AN_STATE_ACTIVE;
+	info.state = a->policy ? AN_STATE_ACTIVE : AN_STATE_LOST;
 	info.generation = a->n;
 	layout_slot_link(a->n, info.slot);
 	snprintf(info.netns, sizeof(info.netns), NETNS_DIR "/%s", layout_slot_netns(&w->plane, a->n, name));

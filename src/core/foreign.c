@@ -145,16 +145,7 @@ void foreign_notice(struct an_worker *w, char *buf, size_t size)
 }
 
 /* Base chains of ours, other than that of the link: it goes with the link. */
-/* Chains by which our tables are known. */
-static const struct {
-	uint8_t family;
-	const char *name;
-} own_chains[] = {
-	{ NFPROTO_INET, "ports" },
-	{ NFPROTO_INET, "masq" },
-	{ NFPROTO_INET, "forward" },
-	{ NFPROTO_NETDEV, "unseal" },
-};
+static const char *const own_chains[] = { "ports", "masq", "forward" };
 #define N_OWN (sizeof(own_chains) / sizeof(*own_chains))
 
 static int note_own(const struct base_chain *chain, void *data)
@@ -162,37 +153,28 @@ static int note_own(const struct base_chain *chain, void *data)
 	bool *seen = data;
 
 	for (size_t i = 0; i < N_OWN; i++) {
-		if (chain->family == own_chains[i].family && strcmp(chain->table, LAYOUT_TABLE) == 0 &&
-		    strcmp(chain->name, own_chains[i].name) == 0)
+		if (chain->family == NFPROTO_INET && strcmp(chain->table, LAYOUT_TABLE) == 0 &&
+		    strcmp(chain->name, own_chains[i]) == 0)
 			seen[i] = true;
 	}
 	return 0;
 }
 
-/* The table of one family. Return: 1 ours, 0 none, or a negative errno. */
-static int look_at(struct an_worker *w, uint8_t family, const bool seen[static N_OWN], struct an_error *err)
+int foreign_table(struct an_worker *w, struct an_error *err)
 {
-	int r = table_exists(&WORKER_SIDE(w)->nf, family, LAYOUT_TABLE, err);
-	char table[32];
-	bool all = true;
+	bool seen[N_OWN] = { false }, all = true;
+	int r = table_exists(&WORKER_SIDE(w)->nf, NFPROTO_INET, LAYOUT_TABLE, err);
 
 	if (r <= 0)
 		return r;
+	r = base_chain_dump(&WORKER_SIDE(w)->nf, note_own, seen, err);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < N_OWN; i++)
-		all = all && (own_chains[i].family != family || seen[i]);
+		all = all && seen[i];
 	if (all)
 		return 1;
-	snprintf(table, sizeof(table), "table %s " LAYOUT_TABLE, family == NFPROTO_INET ? "inet" : "netdev");
-	error_set(err, AN_CONFLICT, EEXIST, table, "is there, but was not made by actornet");
-	return error_remedy(err, "rename it, or nft delete %s", table);
-}
-
-int foreign_table(struct an_worker *w, struct an_error *err)
-{
-	bool seen[N_OWN] = { false };
-	int r = base_chain_dump(&WORKER_SIDE(w)->nf, note_own, seen, err), inet;
-
-	inet = r < 0 ? r : look_at(w, NFPROTO_INET, seen, err);
-	r = inet < 0 ? inet : look_at(w, NFPROTO_NETDEV, seen, err);
-	return r < 0 ? r : inet == 1 || r == 1;
+	error_set(err, AN_CONFLICT, EEXIST, "table inet " LAYOUT_TABLE,
+		  "is there, but was not made by actornet");
+	return error_remedy(err, "rename it, or nft delete table inet " LAYOUT_TABLE);
 }

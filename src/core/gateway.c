@@ -3,7 +3,6 @@
 #include "core/gateway.h"
 #include "base/error.h"
 #include "netns/sysctl.h"
-#include "plane/lane.h"
 #include "rtnl/address.h"
 #include "rtnl/link.h"
 #include "rtnl/neigh.h"
@@ -57,36 +56,18 @@ static const char *const sysctls[][2] = {
 	{ "ipv6/conf/default/forwarding", "1" },
 };
 
-/* It sees few segments of a flow in the fast lane: the worker's tracking, which sees all, judges their numbers. */
-static const char *const lane_sysctls[][2] = {
-	{ "netfilter/nf_conntrack_tcp_be_liberal", "1" },
-	{ "netfilter/nf_conntrack_tcp_ignore_invalid_rst", "1" },
-};
-
-static int set_list(const char *const list[][2], size_t n, struct an_error *err)
+static int set_sysctls(int netns_fd, struct an_error *err)
 {
+	int previous = netns_enter(netns_fd, err);
 	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		r = sysctl_set(list[i][0], list[i][1], err);
-		if (r == -ENOENT) /* this kernel has none */
-			r = 0;
-	}
-	return r;
-}
-
-#define SET_LIST(list, err) set_list(list, sizeof(list) / sizeof(*(list)), err)
-
-static int set_sysctls(struct an_worker *w, struct an_error *err)
-{
-	int previous = netns_enter(GATEWAY_SIDE(w)->netns_fd, err);
-	int r;
 
 	if (previous < 0)
 		return previous;
-	r = SET_LIST(sysctls, err);
-	if (r >= 0 && w->plane.lane)
-		r = SET_LIST(lane_sysctls, err);
+	for (size_t i = 0; r >= 0 && i < sizeof(sysctls) / sizeof(*sysctls); i++) {
+		r = sysctl_set(sysctls[i][0], sysctls[i][1], err);
+		if (r == -ENOENT) /* this kernel has none */
+			r = 0;
+	}
 	r = netns_leave(previous, r, err);
 	return r < 0 ? r : 0;
 }
@@ -135,7 +116,7 @@ static int route_family(struct an_worker *w, uint32_t up, uint8_t family, struct
 	int r = address_add(rtnl, up, &own, 0, err);
 
 	if (r >= 0)
-		r = neigh_set(rtnl, up, &worker, layout_mac_gateway, err);
+		r = neigh_set(rtnl, up, &worker, layout_mac_worker, err);
 	if (r >= 0)
 		r = route_add(rtnl, &route, err);
 	return r < 0 ? r : 0;
@@ -177,35 +158,12 @@ static int rule_family(struct an_worker *w, uint8_t family, struct an_error *err
 	return r < 0 ? r : 0;
 }
 
-/* Does the kernel know all that the fast lane needs? It is asked by making the smaller part of it. */
-static int look_for_lane(struct an_worker *w, struct an_error *err)
-{
-	struct an_error why = { .kind = 0 };
-	struct side *side = GATEWAY_SIDE(w);
-	struct nf_model model;
-	int r;
-
-	lane_model(&model);
-	txn_reset(&side->txn);
-	txn_model(&side->txn, &model);
-	r = txn_commit(&side->txn, &side->nf, NULL, &why);
-	model_fini(&model);
-	w->plane.lane = r == 0;
-	if (r == 0 || r == -EINVAL || r == -EOPNOTSUPP)
-		return 0;
-	if (err)
-		*err = why;
-	return r;
-}
-
 static int furnish(struct an_worker *w, struct an_error *err)
 {
 	char record[RECORD_TEXT];
 	uint32_t up;
-	int r = look_for_lane(w, err);
+	int r = set_sysctls(GATEWAY_SIDE(w)->netns_fd, err);
 
-	if (r == 0)
-		r = set_sysctls(w, err);
 	if (r == 0)
 		r = rule_family(w, AF_INET, err);
 	if (r == 0)
@@ -270,7 +228,7 @@ int gateway_mend(struct an_worker *w, struct an_error *err)
 	if (r == 0 && !(up.flags & IFF_UP))
 		r = link_set_up(&GATEWAY_SIDE(w)->rtnl, up.index, 0, err);
 	if (r == 0)
-		r = set_sysctls(w, err);
+		r = set_sysctls(GATEWAY_SIDE(w)->netns_fd, err);
 	if (r == 0)
 		r = rule_family(w, AF_INET, err);
 	if (r == 0)

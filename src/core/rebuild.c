@@ -169,7 +169,7 @@ static int read_links(struct an_worker *w, struct find_all *actors, struct an_er
 	if (r != 1)
 		return r;
 	for (size_t i = 0; i < actors->n; i++)
-		actors->list[i].lost = false;
+		actors->list[i].policy = GATEWAY_FIRST_POLICY;
 	return read_ports(w, actors, err);
 }
 

@@ -143,10 +143,9 @@ const char *record_gateway_format(const struct plane *p, char buf[static RECORD_
 	char inner[ADDR_TEXT], inner6[ADDR_TEXT], range[ADDR_TEXT], range6[ADDR_TEXT];
 	struct text t = text_over(buf, RECORD_TEXT);
 
-	text_add(&t,
-		 "actornet %d in=%s in6=%s out=%s out6=%s v6=%d lane=%d nat=%u natto=%u key=", RECORD_VERSION,
+	text_add(&t, "actornet %d in=%s in6=%s out=%s out6=%s v6=%d nat=%u natto=%u key=", RECORD_VERSION,
 		 addr_format(&p->inner, inner), addr_format(&p->inner6, inner6),
-		 addr_format(&p->range, range), addr_format(&p->range6, range6), p->ipv6, p->lane, p->nat_min,
+		 addr_format(&p->range, range), addr_format(&p->range6, range6), p->ipv6, p->nat_min,
 		 p->nat_max);
 	for (size_t i = 0; i < sizeof(p->key); i++)
 		text_add(&t, "%02x", p->key[i]);
@@ -173,7 +172,7 @@ int record_gateway_parse(const char *text, struct plane *p, struct an_error *err
 {
 	const char *what = "link " LAYOUT_UP_LINK " of the gateway";
 	struct plane r = *p;
-	uint32_t v6, lane, nat, natto;
+	uint32_t v6, nat, natto;
 	int version = check_version(text, what, err);
 
 	if (version < 0)
@@ -181,13 +180,12 @@ int record_gateway_parse(const char *text, struct plane *p, struct an_error *err
 	if (find_addr(text, "in", AF_INET, &r.inner) < 0 || find_addr(text, "in6", AF_INET6, &r.inner6) < 0 ||
 	    find_addr(text, "out", AF_INET, &r.range) < 0 ||
 	    find_addr(text, "out6", AF_INET6, &r.range6) < 0 || find_u32(text, "v6", &v6) < 0 ||
-	    find_u32(text, "lane", &lane) < 0 || find_u32(text, "nat", &nat) < 0 || nat > UINT16_MAX ||
-	    find_u32(text, "natto", &natto) < 0 || natto > UINT16_MAX || parse_key(text, r.key) < 0 ||
+	    find_u32(text, "nat", &nat) < 0 || nat > UINT16_MAX || find_u32(text, "natto", &natto) < 0 ||
+	    natto > UINT16_MAX || parse_key(text, r.key) < 0 ||
 	    layout_inner_gateway(&r.inner, &r.gateway) < 0 ||
 	    layout_inner_gateway(&r.inner6, &r.gateway6) < 0)
 		return damaged(err, what, text);
 	r.ipv6 = v6 != 0;
-	r.lane = lane != 0;
 	r.nat_min = (uint16_t)nat;
 	r.nat_max = (uint16_t)natto;
 	*p = r;

@@ -18,7 +18,7 @@ static int gather(struct an_worker *w, const struct actor *a, enum elements_tabl
 	elements_actor(e, &w->plane, a);
 	if (table == ELEMENTS_GATEWAY)
 		pool_unclaim(w, a->n, e);
-	if (!a->lost)
+	if (a->policy)
 		elements_ports(e, &w->plane, a);
 	return e->err;
 }

@@ -8,30 +8,18 @@
 #include "core/rebuild.h"
 #include "nf/dump.h"
 #include "plane/gateway.h"
-#include "plane/lane.h"
-#include "plane/seal.h"
 #include "plane/worker.h"
 #include "rtnl/address.h"
 #include "rtnl/link.h"
 #include <errno.h>
 #include <string.h>
 
-#define MODELS 2 /* tables of ours on one side, at most: family inet, family netdev */
-
-/* The tables of a side. Return: how many. */
-static unsigned int models_of(enum elements_table which, const struct plane *p, struct nf_model m[MODELS])
+static void model_of(enum elements_table which, struct nf_model *m, const struct plane *p)
 {
 	if (which == ELEMENTS_GATEWAY)
-		gateway_model(&m[0], p);
+		gateway_model(m, p);
 	else
-		worker_model(&m[0], p);
-	if (which == ELEMENTS_GATEWAY && !p->lane)
-		return 1;
-	if (which == ELEMENTS_GATEWAY)
-		lane_model(&m[1]);
-	else
-		seal_model(&m[1]);
-	return 2;
+		worker_model(m, p);
 }
 
 static int collect_local(const struct address *address, void *data)
@@ -52,42 +40,27 @@ static int around(struct an_worker *w, struct elements *e, struct an_error *err)
 	return e->err;
 }
 
-/* Queue a table's removal, if it is there. */
-static int queue_drop(struct side *side, uint8_t family, struct an_error *err)
-{
-	int r = table_exists(&side->nf, family, LAYOUT_TABLE, err);
-
-	if (r <= 0)
-		return r;
-	txn_family(&side->txn, family);
-	txn_table_del(&side->txn);
-	return 1;
-}
-
-/* Replace the tables of a side: what is there goes and the new ones come in one transaction. */
+/* Replace one table: what is there goes and the new one comes in one transaction. */
 static int remake(struct an_worker *w, enum elements_table which, const struct elements *all,
 		  struct an_error *err)
 {
 	struct side *side = &w->side[which];
-	struct nf_model models[MODELS];
-	unsigned int n = models_of(which, &w->plane, models);
-	int r = 0;
+	struct nf_model model;
+	int r = table_exists(&side->nf, NFPROTO_INET, LAYOUT_TABLE, err);
 
+	if (r < 0)
+		return r;
+	model_of(which, &model, &w->plane);
 	txn_reset(&side->txn);
-	for (unsigned int i = 0; i < n; i++) {
-		if (r >= 0)
-			r = queue_drop(side, models[i].family, err);
-		txn_model(&side->txn, &models[i]);
-		model_fini(&models[i]);
-	}
+	if (r == 1)
+		txn_table_del(&side->txn);
+	txn_model(&side->txn, &model);
+	model_fini(&model);
 	for (size_t i = 0; i < all->n; i++) {
 		if (all->list[i].table == which)
 			bind_add(w, &all->list[i], false);
 	}
-	if (r < 0)
-		txn_reset(&side->txn);
-	else
-		r = bind_commit(w, which, NULL, err);
+	r = bind_commit(w, which, NULL, err);
 	if (r < 0)
 		error_context(err, "%s table", which == ELEMENTS_GATEWAY ? "gateway's" : "worker's");
 	return r;
@@ -100,7 +73,7 @@ static int make(struct an_worker *w, const struct find_all *actors, bool gateway
 
 	for (size_t i = 0; i < actors->n; i++) {
 		elements_actor(&all, &w->plane, &actors->list[i]);
-		if (!actors->list[i].lost)
+		if (actors->list[i].policy)
 			elements_ports(&all, &w->plane, &actors->list[i]);
 	}
 	for (size_t i = 0; i < w->n_idle; i++)
@@ -122,31 +95,20 @@ int tables_make(struct an_worker *w, const struct find_all *actors, struct an_er
 	return make(w, actors, true, err);
 }
 
-/* Is a table as it should be? Return: 1 if so, 0 if not, or a negative errno. */
-static int is_whole(struct side *side, const struct nf_model *model, bool deep, struct an_error *err)
+/* Return: 1 if the table is whole, 0 if not, or a negative errno. */
+static int whole(struct an_worker *w, enum elements_table which, bool deep, struct an_error *err)
 {
+	struct side *side = &w->side[which];
+	struct nf_model model;
 	char diff[256];
-	int r = table_exists(&side->nf, model->family, model->name, err);
+	int r = table_exists(&side->nf, NFPROTO_INET, LAYOUT_TABLE, err);
 
 	if (r <= 0 || !deep)
 		return r;
-	r = model_compare(&side->nf, model, diff, sizeof(diff), err);
+	model_of(which, &model, &w->plane);
+	r = model_compare(&side->nf, &model, diff, sizeof(diff), err);
+	model_fini(&model);
 	return r < 0 ? r : r == 0;
-}
-
-/* Return: 1 if all tables of a side are whole, 0 if not, or a negative errno. */
-static int whole(struct an_worker *w, enum elements_table which, bool deep, struct an_error *err)
-{
-	struct nf_model models[MODELS];
-	unsigned int n = models_of(which, &w->plane, models);
-	int r = 1;
-
-	for (unsigned int i = 0; i < n; i++) {
-		if (r == 1)
-			r = is_whole(&w->side[which], &models[i], deep, err);
-		model_fini(&models[i]);
-	}
-	return r;
 }
 
 int tables_repair(struct an_worker *w, bool deep, struct an_error *err)
@@ -213,7 +175,7 @@ static int wanted_ports(struct an_worker *w, struct elements *wanted, struct an_
 	for (size_t i = 0; r == 0 && i < actors.n; i++) {
 		struct elements own = { .n = 0 };
 
-		if (!actors.list[i].lost)
+		if (actors.list[i].policy)
 			elements_ports(&own, &w->plane, &actors.list[i]);
 		for (size_t k = 0; k < own.n; k++) {
 			if (own.list[k].table == ELEMENTS_WORKER)
@@ -280,15 +242,12 @@ int tables_around(struct an_worker *w, struct an_error *err)
 int tables_drop(struct an_worker *w, struct an_error *err)
 {
 	struct side *side = WORKER_SIDE(w);
-	int inet, netdev, r;
+	int r = table_exists(&side->nf, NFPROTO_INET, LAYOUT_TABLE, err);
 
+	if (r <= 0)
+		return r;
 	txn_reset(&side->txn);
-	inet = queue_drop(side, NFPROTO_INET, err);
-	netdev = inet < 0 ? inet : queue_drop(side, NFPROTO_NETDEV, err);
-	if (netdev < 0 || (inet == 0 && netdev == 0)) {
-		txn_reset(&side->txn);
-		return netdev;
-	}
+	txn_table_del(&side->txn);
 	r = txn_commit(&side->txn, &side->nf, NULL, err);
 	return r < 0 ? r : 1;
 }

@@ -275,8 +275,7 @@ static bool hook_same(const struct nlattr *ours, const struct nlattr *theirs)
 	/* A single device stands in a list of devices too, several only there. */
 	return attr_same(a[NFTA_HOOK_HOOKNUM], b[NFTA_HOOK_HOOKNUM], 1) &&
 	       attr_same(a[NFTA_HOOK_PRIORITY], b[NFTA_HOOK_PRIORITY], 1) &&
-	       attr_same(a[NFTA_HOOK_DEV], b[NFTA_HOOK_DEV], 1) &&
-	       (!a[NFTA_HOOK_DEVS] || attr_same(a[NFTA_HOOK_DEVS], b[NFTA_HOOK_DEVS], COMPARE_DEPTH));
+	       attr_same(a[NFTA_HOOK_DEV], b[NFTA_HOOK_DEV], 1);
 }
 
 static bool chain_same(const struct compare *c, const struct nf_chain *chain, const struct nlmsghdr *nlh)

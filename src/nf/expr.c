@@ -147,8 +147,6 @@ static struct nftnl_expr *dynset_expr(const struct nf_op *op)
 		return e;
 	case NF_DYNSET_COUNTER:
 		return nftnl_expr_alloc("counter");
-	case NF_DYNSET_ADD:
-		return NULL;
 	}
 	return NULL;
 }
@@ -160,18 +158,8 @@ static void fill_dynset(struct nftnl_expr *e, const struct nf_op *op)
 	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, op->reg);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_ADD);
 	nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, op->name);
-	if (op->key == NF_DYNSET_ADD) {
-		if (op->reg2)
-			nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_DATA, op->reg2);
-		nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, op->rate);
-	}
 	if (inner)
 		nftnl_expr_set(e, NFTNL_EXPR_DYNSET_EXPR, inner, 0);
-}
-
-static void fill_fwd(struct nftnl_expr *e, const struct nf_op *op)
-{
-	nftnl_expr_set_u32(e, NFTNL_EXPR_FWD_SREG_DEV, op->reg);
 }
 
 static const struct {
@@ -197,7 +185,6 @@ static const struct {
 	[NF_NAT] = { "nat", fill_nat },
 	[NF_MASQ] = { "masq", fill_masq },
 	[NF_DYNSET] = { "dynset", fill_dynset },
-	[NF_FWD] = { "fwd", fill_fwd },
 };
 
 struct nftnl_expr *op_build(const struct nf_op *op)

@@ -36,8 +36,8 @@ enum nf_type {
  * struct nf_set - a named set or map
  * @key:   types of the key's parts, ended by NF_TYPE_NONE
  * @value: types of the value's parts; first one NF_TYPE_NONE: a set
- * @flags: NFT_SET_INTERVAL (keys in network order only), NFT_SET_EVAL (nft: "dynamic"), NFT_SET_TIMEOUT;
- *         NFT_SET_MAP and NFT_SET_CONCAT follow from @value and @key
+ * @flags: NFT_SET_INTERVAL (keys in network order only), NFT_SET_EVAL (nft: "dynamic"); NFT_SET_MAP and
+ *         NFT_SET_CONCAT follow from @value and @key
  * @size:  most elements, 0: no limit
  */
 struct nf_set {
@@ -53,8 +53,7 @@ struct nf_chain {
 	uint32_t hook;	  /* NF_INET_*; netdev family: NF_NETDEV_INGRESS */
 	int32_t priority;
 	uint32_t policy;    /* NF_ACCEPT, NF_DROP */
-	const char *device; /* hooks ingress and egress only */
-	bool prefix;	    /* @device is how the names of its links begin: Linux 6.18 */
+	const char *device; /* hook ingress only */
 };
 
 /**

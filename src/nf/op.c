@@ -214,21 +214,3 @@ struct nf_op op_dynset_counter(uint32_t reg, const char *set)
 {
 	return op_named((struct nf_op){ .code = NF_DYNSET, .key = NF_DYNSET_COUNTER, .reg = reg }, set);
 }
-
-struct nf_op op_dynset_add(uint32_t reg, const char *set, uint64_t ms)
-{
-	return op_dynset_map(reg, set, 0, ms);
-}
-
-struct nf_op op_dynset_map(uint32_t reg, const char *map, uint32_t value_reg, uint64_t ms)
-{
-	struct nf_op op = { .code = NF_DYNSET, .key = NF_DYNSET_ADD, .reg = reg, .reg2 = value_reg };
-
-	op.rate = ms;
-	return op_named(op, map);
-}
-
-struct nf_op op_fwd(uint32_t reg)
-{
-	return (struct nf_op){ .code = NF_FWD, .reg = reg };
-}

@@ -41,19 +41,17 @@ enum nf_op_code {
 	NF_NAT,
 	NF_MASQ,
 	NF_DYNSET,
-	NF_FWD,
 	NF_OP_COUNT,
 };
 
 /* What NF_DYNSET does to the element it adds or updates. */
-enum nf_dynset { NF_DYNSET_LIMIT, NF_DYNSET_COUNT, NF_DYNSET_COUNTER, NF_DYNSET_ADD };
+enum nf_dynset { NF_DYNSET_LIMIT, NF_DYNSET_COUNT, NF_DYNSET_COUNTER };
 
 /**
  * struct nf_op - one instruction
  * @reg:    register it reads or writes; @reg2: second one (NAT: port)
  * @key:    meta, ct, exthdr type, fib result, cmp operator, NAT type, reject type, dynset kind, verdict
  * @flags:  lookup inversion, masq and NAT flags, fib flags, exthdr flags
- * @rate, @burst: of a dynset's limit; @rate: milliseconds of a dynset's timeout
  * @data, @mask: @len bytes: compared, masked, immediate
  */
 struct nf_op {
@@ -125,12 +123,6 @@ struct nf_op op_dynset_limit(uint32_t reg, const char *set, uint64_t rate_a_seco
 struct nf_op op_dynset_count(uint32_t reg, const char *set, uint32_t count);
 /* dynset add reg_key REG set NAME expr [ counter ]. */
 struct nf_op op_dynset_counter(uint32_t reg, const char *set);
-/* dynset add reg_key REG set NAME timeout MS; one that is there stays as it is. */
-struct nf_op op_dynset_add(uint32_t reg, const char *set, uint64_t ms);
-/* dynset add reg_key REG set NAME sreg_data VALUE timeout MS; one that is there stays as it is. */
-struct nf_op op_dynset_map(uint32_t reg, const char *map, uint32_t value_reg, uint64_t ms);
-/* fwd sreg_dev REG: to the link with that number, as it is. Family netdev. */
-struct nf_op op_fwd(uint32_t reg);
 
 /** op_build() - make libnftnl's expression of an instruction. Return: it, owned by the caller, or NULL (ENOMEM). */
 struct nftnl_expr;

@@ -145,8 +145,7 @@ static void print_elem(struct text *out, const struct nf_set *set, const struct 
 
 static void print_set(struct text *out, const struct nf_model *m, const struct nf_set *set)
 {
-	bool interval = set->flags & NFT_SET_INTERVAL, dynamic = set->flags & NFT_SET_EVAL;
-	bool timeout = set->flags & NFT_SET_TIMEOUT, any = false;
+	bool interval = set->flags & NFT_SET_INTERVAL, dynamic = set->flags & NFT_SET_EVAL, any = false;
 
 	text_add(out, "\t%s %s {\n\t\ttype ", set_is_map(set) ? "map" : "set", set->name);
 	print_fields(out, set->key);
@@ -157,10 +156,9 @@ static void print_set(struct text *out, const struct nf_model *m, const struct n
 	text_add(out, "\n");
 	if (set->size)
 		text_add(out, "\t\tsize %" PRIu32 "\n", set->size);
-	if (interval || dynamic || timeout)
-		text_add(out, "\t\tflags %s%s%s%s%s\n", interval ? "interval" : "",
-			 interval && dynamic ? "," : "", dynamic ? "dynamic" : "",
-			 (interval || dynamic) && timeout ? "," : "", timeout ? "timeout" : "");
+	if (interval || dynamic)
+		text_add(out, "\t\tflags %s%s%s\n", interval ? "interval" : "",
+			 interval && dynamic ? "," : "", dynamic ? "dynamic" : "");
 	for (size_t i = 0; i < m->n_fills; i++) {
 		if (strcmp(m->fills[i].set, set->name) != 0)
 			continue;
@@ -190,7 +188,7 @@ static void print_chain(struct text *out, const struct nf_model *m, const struct
 	if (chain->type) {
 		text_add(out, "\t\ttype %s hook %s ", chain->type, hook_name(m->family, chain->hook));
 		if (chain->device)
-			text_add(out, "device \"%s%s\" ", chain->device, chain->prefix ? "*" : "");
+			text_add(out, "device \"%s\" ", chain->device);
 		text_add(out, "priority %" PRId32 "; policy %s;\n", chain->priority,
 			 chain->policy == NF_DROP ? "drop" : "accept");
 	}

@@ -51,12 +51,10 @@ enum txn_op {
 
 /**
  * struct nf_txn_label - what a message is
- * @family: of the table
  * @needs: of a chain or rule: bits of enum nf_op_code, and the two below
  */
 struct nf_txn_label {
 	enum txn_op op;
-	uint8_t family;
 	char name[NF_NAME];
 	uint32_t needs;
 };
@@ -76,7 +74,6 @@ static const struct {
 	{ 1U << NF_MASQ, "NFT_MASQ" },
 	{ 1U << NF_DYNSET, "NFT_LIMIT NFT_CONNLIMIT" },
 	{ NEEDS_INGRESS, "NETFILTER_INGRESS" },
-	{ 1U << NF_FWD, "NFT_FWD_NETDEV" },
 };
 
 /* Begin or end a batch. */
@@ -142,7 +139,6 @@ static bool txn_label(struct nf_txn *t, enum txn_op op, const char *name)
 		t->size_labels = size;
 	}
 	t->labels[t->n_labels].op = op;
-	t->labels[t->n_labels].family = t->family;
 	t->labels[t->n_labels].needs = 0;
 	t->err = text_copy(t->labels[t->n_labels].name, NF_NAME, name);
 	t->n_labels++;
@@ -166,7 +162,7 @@ static bool txn_begin(struct nf_txn *t, enum txn_op op, const char *name, size_t
 
 void txn_init(struct nf_txn *t, uint8_t family, const char *table)
 {
-	*t = (struct nf_txn){ .family = family, .own = family };
+	*t = (struct nf_txn){ .family = family };
 	t->err = text_copy(t->table, sizeof(t->table), table);
 }
 
@@ -175,7 +171,6 @@ void txn_reset(struct nf_txn *t)
 	msg_init(&t->m, t->m.buf, t->m.size);
 	t->n_labels = 0;
 	t->n_sets = 0;
-	t->family = t->own;
 	t->run = false;
 	t->err = 0;
 }
@@ -193,12 +188,6 @@ static void txn_table_add(struct nf_txn *t)
 		return;
 	wire_begin(&t->m, NFT_MSG_NEWTABLE, NLM_F_CREATE, t->family);
 	msg_put_str(&t->m, NFTA_TABLE_NAME, t->table);
-}
-
-void txn_family(struct nf_txn *t, uint8_t family)
-{
-	txn_end_run(t);
-	t->family = family;
 }
 
 void txn_table_del(struct nf_txn *t)
@@ -267,8 +256,7 @@ static bool txn_run_takes(const struct nf_txn *t, enum txn_op op, const struct n
 {
 	const struct nf_txn_label *last = &t->labels[t->n_labels - 1];
 
-	return last->op == op && last->family == t->family && strcmp(last->name, set->name) == 0 &&
-	       t->m.nlh->nlmsg_len <= TXN_RUN_BYTES;
+	return last->op == op && strcmp(last->name, set->name) == 0 && t->m.nlh->nlmsg_len <= TXN_RUN_BYTES;
 }
 
 /* One more element to the last message's list, or to one of its own. */
@@ -329,7 +317,6 @@ static const struct nf_set *model_find_set(const struct nf_model *m, const char 
 
 void txn_model(struct nf_txn *t, const struct nf_model *m)
 {
-	txn_family(t, m->family);
 	if (m->err && !t->err)
 		t->err = m->err;
 	txn_table_add(t);
@@ -348,7 +335,6 @@ void txn_model(struct nf_txn *t, const struct nf_model *m)
 	}
 	for (size_t i = 0; i < m->n_rules; i++)
 		txn_rule_add(t, &m->rules[i]);
-	txn_family(t, t->own);
 }
 
 /* Put what the refused operation was before the reason, as "add element to set 'tcp4'". */
@@ -387,7 +373,7 @@ static bool txn_lacks(const struct nf_txn *t, const struct nf_txn_label *label, 
 	       (label->op == TXN_CHAIN_ADD || label->op == TXN_RULE_ADD || label->op == TXN_SET_ADD);
 }
 
-static int txn_blame_kernel(const struct nf_txn_label *label, struct an_error *err)
+static int txn_blame_kernel(const struct nf_txn *t, const struct nf_txn_label *label, struct an_error *err)
 {
 	char config[128], what[64];
 	struct text c = text_over(config, sizeof(config));
@@ -397,7 +383,7 @@ static int txn_blame_kernel(const struct nf_txn_label *label, struct an_error *e
 			text_add(&c, "%s%s", c.len ? " " : "", txn_parts[i].config);
 	}
 	if (!c.len)
-		text_add(&c, "NF_TABLES NF_TABLES_%s", label->family == NFPROTO_NETDEV ? "NETDEV" : "INET");
+		text_add(&c, "NF_TABLES NF_TABLES_%s", t->family == NFPROTO_NETDEV ? "NETDEV" : "INET");
 	snprintf(what, sizeof(what), "a part of nf_tables for '%.31s'", label->name);
 	return error_feature(err, what, config);
 }
@@ -441,7 +427,7 @@ int txn_commit(struct nf_txn *t, struct nl_sock *nf, char *ret_failed, struct an
 	}
 	r = nl_batch(nf, t->m.buf, t->m.len, 1, &failed, &why);
 	if (r < 0 && failed < t->n_labels && txn_lacks(t, &t->labels[failed], r)) {
-		r = txn_blame_kernel(&t->labels[failed], &why);
+		r = txn_blame_kernel(t, &t->labels[failed], &why);
 	} else if (r < 0 && failed < t->n_labels) {
 		txn_explain(t, &t->labels[failed], &why);
 		if (ret_failed && label_is_set(&t->labels[failed]))

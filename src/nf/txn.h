@@ -9,7 +9,6 @@
 
 /**
  * struct nf_txn - operations being gathered
- * @family:   of what comes next; @own: as txn_init() said
  * @m:        messages so far; its buffer is on the heap and grows, kept by txn_reset(), freed by txn_fini()
  * @n_labels: messages so far
  * @labels:   what each of them is, for the error of the one that is refused
@@ -20,7 +19,7 @@
  */
 struct nf_txn {
 	struct msg m;
-	uint8_t family, own;
+	uint8_t family;
 	char table[NF_NAME];
 	struct nf_txn_label *labels;
 	size_t n_labels, size_labels;
@@ -37,9 +36,7 @@ void txn_fini(struct nf_txn *t);
 
 /** txn_table_del() - removes all that is in it; fails with ENOENT where there is none. */
 void txn_table_del(struct nf_txn *t);
-/** txn_family() - what follows is about the table of that name in that family; txn_reset() goes back. */
-void txn_family(struct nf_txn *t, uint8_t family);
-/** txn_model() - table, sets, chains, rules and elements of a model, in the model's family; then back to the first. */
+/** txn_model() - table, sets, chains, rules and elements of a model. */
 void txn_model(struct nf_txn *t, const struct nf_model *m);
 void txn_rule_add(struct nf_txn *t, const struct nf_rule *rule);
 /** txn_rule_insert() - at the head of its chain. */

@@ -17,9 +17,6 @@
 #define WIRE_EXPR_BYTES 320
 #define WIRE_RULE_BYTES 512
 
-/* NFTA_DEVICE_PREFIX of newer headers (Linux 6.18). */
-#define WIRE_DEVICE_PREFIX 2
-
 /* nft's enum byteorder, which it keeps in a set's user data. */
 enum wire_order { ORDER_NONE, ORDER_HOST, ORDER_NETWORK };
 
@@ -138,13 +135,8 @@ void wire_put_chain(struct msg *m, const struct nf_chain *chain)
 	wire_nest(m, NFTA_CHAIN_HOOK);
 	wire_put_be32(m, NFTA_HOOK_HOOKNUM, chain->hook);
 	wire_put_be32(m, NFTA_HOOK_PRIORITY, (uint32_t)chain->priority);
-	if (chain->device && !chain->prefix)
+	if (chain->device)
 		msg_put_str(m, NFTA_HOOK_DEV, chain->device);
-	if (chain->prefix) {
-		wire_nest(m, NFTA_HOOK_DEVS);
-		msg_put_str(m, WIRE_DEVICE_PREFIX, chain->device);
-		msg_nest_end(m);
-	}
 	msg_nest_end(m);
 }
 

@@ -95,10 +95,10 @@ static void actor_policy(struct elements *e, const struct actor *a)
 	elem_value_u32(elem, GATEWAY_EGRESS + (uint32_t)a->egress);
 	elem = GATEWAY(current);
 	elements_link_key(elem, a->n);
-	elem_value_u32(elem, GATEWAY_FIRST_POLICY);
+	elem_value_u32(elem, a->policy);
 	elem = GATEWAY(judged);
 	elements_link_key(elem, a->n);
-	elem_key_u32(elem, GATEWAY_FIRST_POLICY);
+	elem_key_u32(elem, a->policy);
 }
 
 void elements_actor(struct elements *e, const struct plane *p, const struct actor *a)
@@ -109,10 +109,10 @@ void elements_actor(struct elements *e, const struct plane *p, const struct acto
 	elem_value_u32(elem, a->n);
 	elem_value_u32(elem, (uint32_t)a->n_ports);
 	elem_value_u32(elem, a->since);
-	elem_value_u32(elem, (a->flags & FLAGS_MASK) | (a->lost ? FLAG_LOST : 0) |
+	elem_value_u32(elem, (a->flags & FLAGS_MASK) | (a->policy ? 0 : FLAG_LOST) |
 				     (uint32_t)a->egress << EGRESS_SHIFT);
 	memcpy(elem->comment, a->name, sizeof(a->name));
-	if (a->lost)
+	if (!a->policy)
 		return;
 	actor_policy(e, a);
 	actor_identity(e, p, a, AF_INET);
@@ -141,7 +141,7 @@ void elements_actor_read(const struct nf_elem *elem, struct actor *ret_actor)
 	ret_actor->since = value_u32(elem, 2);
 	ret_actor->flags = value_u32(elem, 3) & FLAGS_MASK;
 	ret_actor->egress = egress <= AN_EGRESS_NONE ? (enum an_egress)egress : AN_EGRESS_NONE;
-	ret_actor->lost = value_u32(elem, 3) & FLAG_LOST;
+	ret_actor->policy = value_u32(elem, 3) & FLAG_LOST ? 0 : GATEWAY_FIRST_POLICY;
 }
 
 struct nf_elem elements_ports_key(uint32_t n, uint32_t nth)

@@ -30,14 +30,13 @@ void elements_fini(struct elements *e);
  * struct actor - an actor as the tables hold it
  * @n:      its slot, which is its generation
  * @hash:   of its name, by which the kernel finds it
- * @lost:   no table says what it may do: denied everything
+ * @policy: mark of the flows its present policy let through; 0: lost, denied everything
  * @ports:  @n_ports
  */
 struct actor {
 	char name[AN_ACTOR_NAME_MAX + 1];
 	uint8_t hash[16];
-	uint32_t n, flags;
-	bool lost;
+	uint32_t n, policy, flags;
 	enum an_egress egress;
 	uint32_t since;
 	size_t n_ports;

@@ -40,7 +40,7 @@ static void add_exit(struct nf_model *m, const struct plane *p)
 
 	addr_format_host(&p->inner, inner);
 	addr_format_host(&p->inner6, inner6);
-	RULE(m, "exit", NULL, OPS(OIF(LAYOUT_UP_INDEX), op_accept()), OIF_UP " accept");
+	RULE(m, "exit", NULL, OPS(OIF(LAYOUT_UP_INDEX), op_goto("seal")), OIF_UP " goto seal");
 	RULE(m, "exit", NULL, OPS(L4PROTO_IN("icmps"), op_jump("exit_icmp")),
 	     "meta l4proto @icmps jump exit_icmp");
 	RULE(m, "exit", NULL,
@@ -51,6 +51,8 @@ static void add_exit(struct nf_model *m, const struct plane *p)
 		 op_accept()),
 	     "ip6 daddr @known6 ip6 daddr set %s accept", inner6);
 	RULE(m, "exit", "to no actor", OPS(op_counter(), op_drop()), "counter drop");
+	RULE(m, "seal", NULL, OPS(IPV4, SET_SADDR_FIRST(LAYOUT_SEAL4)), NULL);
+	RULE(m, "seal", NULL, OPS(IPV6, SET_SADDR6_FIRST(LAYOUT_SEAL6)), NULL);
 	icmp_exit_rules(m, p);
 }
 

@@ -2,22 +2,17 @@
 /* The gateway's table between worker and actor: hook forward. */
 #include "plane/gateway-rules.h"
 
-/* What an actor sends in a flow that its present policy let through. */
-#define JUDGED_OUT \
-	OIF(LAYOUT_UP_INDEX), op_meta(NFT_META_IIF, R1), op_ct(NFT_CT_MARK, R9), op_lookup(R1, "judged", 0)
-#define TEXT_JUDGED_OUT OIF_UP " iif . ct mark @judged"
-
 /*
  * The first rules settle nearly all packets: a flow was judged when it began, and has the mark of what let it through.
  * That includes flows that only ever go one way, which conntrack calls new for good. Without an entry, as of an
  * invalid segment, there is no mark.
  */
-static void add_forward(struct nf_model *m, const struct plane *p)
+static void add_forward(struct nf_model *m)
 {
-	if (p->lane)
-		RULE(m, "forward", NULL, OPS(JUDGED_OUT, op_goto("learn")), TEXT_JUDGED_OUT " goto learn");
-	else
-		RULE(m, "forward", NULL, OPS(JUDGED_OUT, op_accept()), TEXT_JUDGED_OUT " accept");
+	RULE(m, "forward", NULL,
+	     OPS(OIF(LAYOUT_UP_INDEX), op_meta(NFT_META_IIF, R1), op_ct(NFT_CT_MARK, R9),
+		 op_lookup(R1, "judged", 0), op_accept()),
+	     OIF_UP " iif . ct mark @judged accept");
 	RULE(m, "forward", NULL,
 	     OPS(IIF(LAYOUT_UP_INDEX), OIF_NOT(LAYOUT_UP_INDEX), CT_STATE(CT_ESTABLISHED | CT_RELATED),
 		 op_accept()),
@@ -79,6 +74,6 @@ static void add_inbound(struct nf_model *m, const struct plane *p)
 
 void gateway_forward_rules(struct nf_model *m, const struct plane *p)
 {
-	add_forward(m, p);
+	add_forward(m);
 	add_inbound(m, p);
 }

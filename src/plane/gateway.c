@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The gateway's table as a whole: its constant sets, and its chains. */
 #include "plane/gateway-rules.h"
-#include "plane/lane.h"
 #include "plane/special.h"
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
@@ -217,6 +216,7 @@ static void add_chains(struct nf_model *m)
 		  .priority = 300,
 		  .policy = NF_ACCEPT },
 		{ .name = "exit_icmp" },
+		{ .name = "seal" },
 	};
 
 	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
@@ -228,8 +228,6 @@ void gateway_model(struct nf_model *m, const struct plane *p)
 	model_init(m, NFPROTO_INET, LAYOUT_TABLE);
 	add_sets(m, p);
 	add_chains(m);
-	if (p->lane)
-		lane_rules(m, p);
 	gateway_entrance_rules(m, p);
 	gateway_forward_rules(m, p);
 	gateway_egress_rules(m, p);

@@ -12,7 +12,7 @@
  *   input 0, output 0 the gateway's own stack: gets nothing, and sends only what refuses and reports actors' packets
  *   forward 0         judge: floor, limits, then the actor's egress set, once a flow (conntrack mark = generation
  *                     of the policy that let it through)
- *   postrouting 300   exit: outer destination to inner
+ *   postrouting 300   exit: outer destination to inner; what goes to the worker is sealed
  *
  * A packet that this table did not mark is routed nowhere (rules of struct rule in core), so without the table
  * nothing passes. The seal (layout.h) is one that only the worker's table takes off, so without that nothing passes

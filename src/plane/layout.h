@@ -38,8 +38,13 @@
 #define LAYOUT_MAX	   60000
 
 #define LAYOUT_ROUTE_TABLE 100 /* in the gateway: what our table marked is routed here, the rest nowhere */
-/* Firewall mark of an actor's packet that our table let into the gateway; no other mark there has this bit. */
-#define LAYOUT_MARK 0x40000000U
+#define LAYOUT_MARK	   1   /* firewall mark of an actor's packet that our table let into the gateway */
+/*
+ * The seal: what leaves the gateway has this in place of the first byte of its source address, which is the same for
+ * all of them. It makes the source multicast, and no stack takes in a packet from there.
+ */
+#define LAYOUT_SEAL4 0xe0 /* 224.0.0.0/4, RFC 5771 */
+#define LAYOUT_SEAL6 0xff /* ff00::/8, RFC 4291 */
 
 #define LAYOUT_FLOWS	   1000 /* flows of one actor at once, in each direction */
 #define LAYOUT_RATE	   500	/* new flows a second of one actor, above its burst */
@@ -47,18 +52,11 @@
 #define LAYOUT_FRAGS	   1000 /* fragments a second of one actor */
 #define LAYOUT_FRAGS_BURST 500
 
-/*
- * MAC addresses, locally administered. The inner two are part of every snapshot.
- *
- * The seal: what leaves the gateway for the worker is addressed to layout_mac_gateway, which is nobody's on that
- * link. A stack takes in no packet for another host, whatever its addresses are, until the worker's tables say that
- * this one is for it (seal.h). An actor's frame has that address already, and one from the worker has the actor's: so
- * they can be handed on as they are.
- */
+/* MAC addresses, locally administered. The inner two are part of every snapshot. */
 extern const uint8_t layout_mac_gateway[6]; /* gateway's end of a slot: the actor's neighbour */
 extern const uint8_t layout_mac_inner[6];   /* actor's eth0 */
 extern const uint8_t layout_mac_worker[6];  /* actornet0 */
-extern const uint8_t layout_mac_up[6];	    /* up0: as the actors' */
+extern const uint8_t layout_mac_up[6];	    /* up0 */
 
 /* Ours in worker and gateway, as nf/dump.h asks for it. */
 extern const struct nf_table layout_table;
@@ -75,7 +73,6 @@ extern const struct nf_table layout_table;
  * @gateway, @gateway6: the actor's default gateway
  * @range, @range6:     outer range
  * @ipv6:      actors have IPv6
- * @lane:      the gateway has a fast lane (plane/lane.h)
  * @guard4, @guard6: forwarding was off before: others' packets that come in by the uplink stay unforwarded;
  *                   GUARD_ALL where the kernel could only turn it on for all links
  * @mtu:       bytes
@@ -88,7 +85,7 @@ struct plane {
 	char uplink[IFNAMSIZ];
 	uint32_t link;
 	struct addr inner, inner6, gateway, gateway6, range, range6;
-	bool ipv6, lane;
+	bool ipv6;
 	enum guard { GUARD_OFF, GUARD_UPLINK, GUARD_ALL } guard4, guard6;
 	uint32_t mtu;
 	uint16_t nat_min, nat_max;

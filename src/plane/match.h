@@ -14,16 +14,9 @@
 
 #define R1  1U	/* first register, 16 bytes */
 #define R2  2U	/* second */
-#define R3  3U	/* third */
-#define R4  4U	/* fourth */
 #define R9  9U	/* second 4 bytes of the first */
 #define R10 10U /* third 4 bytes of the first */
-#define R11 11U /* last 4 bytes of the first */
 #define R13 13U /* second 4 bytes of the second */
-#define R14 14U
-#define R15 15U
-#define R17 17U /* second 4 bytes of the third */
-#define R18 18U
 
 #define RULE(model, chain, comment, ops, ...)                   \
 	model_rule(model, chain, (const struct nf_op[]){ ops }, \
@@ -67,6 +60,16 @@
 #define SET_DADDR  op_payload_set(NETWORK, 16, 4, R1, NFT_PAYLOAD_CSUM_INET, 10, NFT_PAYLOAD_L4CSUM_PSEUDOHDR)
 #define SET_SADDR6 op_payload_set(NETWORK, 8, 16, R1, NFT_PAYLOAD_CSUM_NONE, 0, NFT_PAYLOAD_L4CSUM_PSEUDOHDR)
 #define SET_DADDR6 op_payload_set(NETWORK, 24, 16, R1, NFT_PAYLOAD_CSUM_NONE, 0, NFT_PAYLOAD_L4CSUM_PSEUDOHDR)
+
+/* First byte of the source address: nft has words for the raw write, but not for the header checksum that follows. */
+#define LOAD_SADDR_FIRST  op_payload(NETWORK, 12, 1, R1)
+#define LOAD_SADDR6_FIRST op_payload(NETWORK, 8, 1, R1)
+#define SET_SADDR_FIRST(byte)                           \
+	op_immediate(R1, (const uint8_t[]){ byte }, 1), \
+		op_payload_set(NETWORK, 12, 1, R1, NFT_PAYLOAD_CSUM_INET, 10, 0)
+#define SET_SADDR6_FIRST(byte)                          \
+	op_immediate(R1, (const uint8_t[]){ byte }, 1), \
+		op_payload_set(NETWORK, 8, 1, R1, NFT_PAYLOAD_CSUM_NONE, 0, 0)
 
 /* ct state STATES (any of them), ct direction reply, ct status dnat. */
 #define CT_STATE(states)                                                                                 \

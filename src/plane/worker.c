@@ -2,7 +2,6 @@
 /* Sets, chains and rules of the worker's table. */
 #include "plane/worker.h"
 #include "plane/match.h"
-#include "plane/seal.h"
 #include <linux/netfilter/nf_nat.h>
 #include <linux/rtnetlink.h>
 #include <netinet/tcp.h>
@@ -60,7 +59,6 @@ static void add_chains(struct nf_model *m)
 		{ .name = "unseal",
 		  .type = "filter",
 		  .hook = NF_INET_INGRESS,
-		  .priority = -10,
 		  .policy = NF_DROP,
 		  .device = LINK },
 		{ .name = "ports",
@@ -94,6 +92,18 @@ static void add_chains(struct nf_model *m)
 
 	for (size_t i = 0; i < sizeof(chains) / sizeof(*chains); i++)
 		model_chain(m, &chains[i]);
+}
+
+static void add_unseal(struct nf_model *m, const struct plane *p)
+{
+	RULE(m, "unseal", "unseal",
+	     OPS(IPV4, LOAD_SADDR_FIRST, op_cmp_u8(NFT_CMP_EQ, R1, LAYOUT_SEAL4),
+		 SET_SADDR_FIRST(p->range.bytes[0]), op_accept()),
+	     NULL);
+	RULE(m, "unseal", "unseal",
+	     OPS(IPV6, LOAD_SADDR6_FIRST, op_cmp_u8(NFT_CMP_EQ, R1, LAYOUT_SEAL6),
+		 SET_SADDR6_FIRST(p->range6.bytes[0]), op_accept()),
+	     NULL);
 }
 
 /* What comes from the gateway: DNS to the resolver, the rest where it wants to. */
@@ -296,8 +306,7 @@ void worker_model(struct nf_model *m, const struct plane *p)
 	model_init(m, NFPROTO_INET, LAYOUT_TABLE);
 	add_sets(m);
 	add_chains(m);
-	RULE(m, "unseal", NULL, OPS(MARK_SET(SEAL_MARK), op_accept()), "meta mark set 0x%x accept",
-	     SEAL_MARK);
+	add_unseal(m, p);
 	add_ports(m, p);
 	add_own_ports(m);
 	add_masquerade(m, p);

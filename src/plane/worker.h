@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The worker's table: inbound ports, masquerade, and consent to what the gateway sends.
+ * The worker's table: inbound ports, masquerade, and a seal.
  *
- *   ingress -10       unseal: without this mark the table beside it (seal.h) keeps the seal on
+ * Theory of operation. Packets from the gateway are sealed: their source address is a multicast one (layout.h), which
+ * the stack takes from nobody. The chain "unseal", before the stack, puts the right first byte back, and drops what
+ * was not sealed. So with this table gone nothing of the actors' gets into the worker's routing: it can't leave with
+ * its outer address.
+ *
+ *   ingress 0         unseal
  *   prerouting -101   inbound ports to actors; DNS of actors to the worker's resolver; the actors' other egress gets
  *                     an identity mapping, or the REDIRECT of a service mesh would take it
  *   output -101       the worker's own connections to its own address and an actor's port

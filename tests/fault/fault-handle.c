@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A handle that stays open while its worker changes, and callers built with other headers than the library. */
-#include "faults.h"
 #include "lab.h"
-#include "nf/dump.h"
 #include "rtnl/address.h"
 #include "rtnl/link.h"
 #include <errno.h>
@@ -60,53 +58,6 @@ static void an_open_handle_sees_new_addresses(void **state)
 	assert_non_null(strstr(err.message, "listens on 8080"));
 	close(fd);
 	lab_activate(w, &asked);
-	lab_down(w);
-}
-
-/* A kernel that refuses the part that needs Linux 6.18, as one does that is older. */
-#define SENDS 200
-
-static struct an_worker *up_without_lane(void)
-{
-	const struct an_worker_spec spec = lab_spec(1, 10);
-	struct an_worker *w = NULL;
-
-	for (unsigned int at = 1; at < SENDS && !w; at++) {
-		int r;
-
-		faults_set("sendmsg", at, EINVAL);
-		r = an_worker_up(&w, &spec, NULL, NULL);
-		faults_clear();
-		if (r == 0 && !w->plane.lane)
-			return w;
-		if (r == 0)
-			lab_down(w);
-		w = NULL;
-	}
-	return w;
-}
-
-static void an_older_kernel_has_no_lane_and_all_else(void **state)
-{
-	const struct an_worker_spec spec = lab_spec(1, 10);
-	struct an_worker *w, *again;
-
-	(void)state;
-	lab_or_skip();
-	w = up_without_lane();
-	assert_non_null(w);
-	assert_int_equal(table_exists(&GATEWAY_SIDE(w)->nf, NFPROTO_NETDEV, LAYOUT_TABLE, NULL), 0);
-	lab_activate(w, &asked);
-	assert_true(whole_actor(w, &asked));
-	assert_int_equal(an_worker_up(&again, &spec, NULL, NULL), 0); /* compares all rules */
-	assert_false(again->plane.lane);
-	assert_true(whole_actor(again, &asked));
-	an_worker_close(again);
-	lab_release(w, "asked");
-	lab_down(w);
-	w = lab_up(1, 10);
-	assert_int_equal(table_exists(&GATEWAY_SIDE(w)->nf, NFPROTO_NETDEV, LAYOUT_TABLE, NULL),
-			 w->plane.lane);
 	lab_down(w);
 }
 
@@ -259,7 +210,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_open_handle_sees_new_addresses),
 		cmocka_unit_test(an_open_handle_passes_over_slots_that_others_claimed),
-		cmocka_unit_test(an_older_kernel_has_no_lane_and_all_else),
 		cmocka_unit_test(an_older_caller_gets_what_it_knows),
 		cmocka_unit_test(a_newer_caller_is_told_what_is_unknown),
 		cmocka_unit_test(a_size_that_was_forgotten_is_refused_before_anything_is_done),

@@ -180,7 +180,7 @@ bool whole_actor(struct an_worker *w, const struct an_actor_spec *spec)
 	bool whole = true;
 	struct actor a;
 
-	if (find_actor(w, spec->name, &a, NULL) != 1 || a.lost)
+	if (find_actor(w, spec->name, &a, NULL) != 1 || !a.policy)
 		return wrong(spec->name, "is not active");
 	if (a.egress != spec->egress || a.flags != spec->flags || a.n_ports != spec->n_ports)
 		return wrong(spec->name, "has other settings");

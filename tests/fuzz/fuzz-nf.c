@@ -82,9 +82,7 @@ static int elems(struct nl_sock *sock, uint8_t what, struct an_error *err)
 /* A small table, held against what comes. */
 static int compare(struct nl_sock *sock, struct an_error *err)
 {
-	const struct nf_chain chain = {
-		.name = "c", .type = "filter", .hook = NF_INET_FORWARD, .policy = NF_DROP
-	};
+	const struct nf_chain chain = { "c", "filter", NF_INET_FORWARD, 0, NF_DROP, NULL };
 	const struct nf_op ops[] = { op_counter(), op_accept() };
 	struct nf_model m;
 	char diff[256] = "";

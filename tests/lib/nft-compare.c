@@ -173,16 +173,6 @@ static int compare_loaded(const struct nf_model *m, const char *text, char *diff
 	return r;
 }
 
-/* Is there a chain before this one that hangs on the same device? */
-static bool has_device(const struct nf_model *m, size_t chain)
-{
-	bool found = false;
-
-	for (size_t i = 0; i < chain && !found; i++)
-		found = m->chains[i].device && strcmp(m->chains[i].device, m->chains[chain].device) == 0;
-	return found;
-}
-
 /* Devices that base chains hang on. */
 static int make_devices(const struct nf_model *m)
 {
@@ -190,7 +180,7 @@ static int make_devices(const struct nf_model *m)
 		const char *const args[] = { "link", "add", m->chains[i].device, "type", "veth", NULL };
 		_cleanup_free_ char *output = NULL;
 
-		if (!m->chains[i].device || strcmp(m->chains[i].device, "lo") == 0 || has_device(m, i))
+		if (!m->chains[i].device || strcmp(m->chains[i].device, "lo") == 0)
 			continue;
 		output = tool_run("ip", "", args);
 		if (!output)

@@ -214,11 +214,7 @@ class EgressTest(case.NetCase):
         for sock in inward + outward:
             self.exchange(sock, b"before")
         link = actor.info["slot"]
-        gateway.nft(f"""flush set inet actornet lane_out4
-            flush set inet actornet lane_out6
-            flush map inet actornet lane_in4
-            flush map inet actornet lane_in6
-            delete element inet actornet judged {{ {link} . 1 }}
+        gateway.nft(f"""delete element inet actornet judged {{ {link} . 1 }}
             add element inet actornet judged {{ {link} . 2 }}
             delete element inet actornet current {{ {link} }}
             add element inet actornet current {{ {link} : 2 }}

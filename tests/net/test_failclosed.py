@@ -18,7 +18,6 @@ import wire
 from netns import Namespace
 
 MARK = b"of-the-actor"
-MAC_WORKER = "02:a8:1e:00:00:03"  # actornet0
 FLUSH, DELETE, EMPTY = "flush ruleset", "delete table inet actornet", "flush table inet actornet"
 
 
@@ -88,8 +87,6 @@ class FailClosedTest(case.NetCase):
         self.sends.append(lambda: echo.sendto(wire.echo(family.inner, family.public, 5, 1, MARK), (family.public, 0)))
         raw = self.actor.udp_packet(MARK, family.public, 6006, 7002)
         self.sends.append(lambda: self.actor.frame(raw))
-        for mac in (MAC_WORKER, "ff:ff:ff:ff:ff:ff"):  # as if it were not sealed
-            self.sends.append(lambda mac=mac: self.actor.send_frame(wire.ether(raw, self.actor.mac, mac)))
         for target, port in ((family.worker, 9000), (family.public, 80), (self.outer_of(family, self.other), 80),
                              (family.gateway, 9000), (self.link_address(family), 9000)):
             self.sends.append(lambda target=target, port=port: self.attempt(family, target, port))
@@ -196,12 +193,6 @@ class FailClosedTest(case.NetCase):
 
     def test_workers_table_emptied(self):
         self.fails_closed((self.worker, EMPTY))
-
-    def test_workers_seal_deleted(self):
-        self.fails_closed((self.worker, DELETE.replace("inet", "netdev")))
-
-    def test_workers_seal_emptied(self):
-        self.fails_closed((self.worker, EMPTY.replace("inet", "netdev")))
 
     def test_gateway_flushed(self):
         self.fails_closed((self.gateway, FLUSH))

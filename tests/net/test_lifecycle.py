@@ -336,9 +336,6 @@ class LostGatewayTest(case.NetCase):
 DAMAGES = {
     "workers_ruleset_flushed": lambda test, shown: test.worker.nft("flush ruleset"),
     "workers_table_deleted": lambda test, shown: test.worker.nft("delete table inet actornet"),
-    "workers_seal_deleted": lambda test, shown: test.worker.nft("delete table netdev actornet"),
-    "gateways_hand_over_deleted": lambda test, shown: test.in_gateway(
-        shown, "nft", "delete", "table", "netdev", "actornet"),
     "workers_link_down": lambda test, shown: test.worker.ip("link set actornet0 down"),
     "workers_link_deleted": lambda test, shown: test.worker.ip("link del actornet0"),
     "workers_policy_rules_deleted": lambda test, shown: test.delete_rules(),

@@ -22,7 +22,7 @@ static struct plane sample(bool ipv6)
 
 static struct actor actor_with(const char *const *ports)
 {
-	struct actor a = { .name = "web", .n = 7, .egress = AN_EGRESS_ALL, .since = 1700000000 };
+	struct actor a = { .name = "web", .n = 7, .policy = 1, .egress = AN_EGRESS_ALL, .since = 1700000000 };
 
 	for (; *ports; ports++)
 		assert_int_equal(an_port_parse(*ports, &a.ports[a.n_ports++], NULL), 0);
@@ -54,7 +54,7 @@ static void test_actor_reads_as_it_was_written(void **state)
 	assert_int_equal(back.n, 7);
 	assert_int_equal(back.egress, AN_EGRESS_ALL);
 	assert_int_equal(back.since, 1700000000);
-	assert_false(back.lost);
+	assert_int_equal(back.policy, 1);
 	elements_fini(&e);
 }
 
@@ -66,11 +66,11 @@ static void test_lost_actor_is_known_and_nothing_else(void **state)
 	struct elements e = { .n = 0 };
 
 	(void)state;
-	a.lost = true;
+	a.policy = 0;
 	elements_actor(&e, &p, &a);
 	assert_int_equal(e.n, 1);
 	elements_actor_read(&e.list[0].elem, &back);
-	assert_true(back.lost);
+	assert_int_equal(back.policy, 0);
 	elements_fini(&e);
 }
 

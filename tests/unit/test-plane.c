@@ -3,8 +3,6 @@
 #include "isolate.h"
 #include "nft-compare.h"
 #include "plane/gateway.h"
-#include "plane/lane.h"
-#include "plane/seal.h"
 #include "plane/slotns.h"
 #include "plane/special.h"
 #include "plane/worker.h"
@@ -41,46 +39,13 @@ static void same_as_nft(struct nf_model *m)
 		fail_msg("%d: %s", r, diff);
 }
 
-/* nft has no words for a chain on links by the beginning of their name: here it hangs on one. */
-static void hang_on_one(struct nf_model *m)
-{
-	for (size_t i = 0; i < m->n_chains; i++) {
-		if (m->chains[i].prefix)
-			m->chains[i].device = "an1";
-		m->chains[i].prefix = false;
-	}
-}
-
 static void gateway_is_what_nft_makes_of_its_text(void **state)
 {
-	struct plane p = sample();
+	const struct plane p = sample();
 	struct nf_model m;
 
 	(void)state;
-	for (int lane = 0; lane < 2; lane++) {
-		p.lane = lane != 0;
-		gateway_model(&m, &p);
-		hang_on_one(&m);
-		same_as_nft(&m);
-	}
-}
-
-static void seal_is_what_nft_makes_of_its_text(void **state)
-{
-	struct nf_model m;
-
-	(void)state;
-	seal_model(&m);
-	same_as_nft(&m);
-}
-
-static void lane_is_what_nft_makes_of_its_text(void **state)
-{
-	struct nf_model m;
-
-	(void)state;
-	lane_model(&m);
-	hang_on_one(&m);
+	gateway_model(&m, &p);
 	same_as_nft(&m);
 }
 
@@ -149,8 +114,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gateway_is_what_nft_makes_of_its_text),
-		cmocka_unit_test(seal_is_what_nft_makes_of_its_text),
-		cmocka_unit_test(lane_is_what_nft_makes_of_its_text),
 		cmocka_unit_test(floor_has_each_block_once),
 		cmocka_unit_test(worker_is_what_nft_makes_of_its_text),
 		cmocka_unit_test(special_prefixes_are_prefixes),
