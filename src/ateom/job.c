@@ -96,7 +96,7 @@ int job_start(struct job *ret_job, struct workload *w, const struct job_spec *sp
 	ret_job->index = spec->index;
 	ret_job->prints = job_prints(spec->verb);
 	job_words(ret_job, spec);
-	if (spec->verb == RUNSC_CREATE) {
+	if (spec->verb == RUNSC_CREATE && follow_out(w->follow, spec->index) < 0) {
 		r = job_follow(w, spec->index, err);
 		if (r < 0)
 			return r;
@@ -111,7 +111,7 @@ int job_start(struct job *ret_job, struct workload *w, const struct job_spec *sp
 		.timeout_ms = job_timeout(spec->verb),
 	};
 	r = spawn_start(&ret_job->child, &ret_job->spec, err);
-	if (ret_job->prints && spec->verb != RUNSC_CREATE)
+	if (ret_job->prints && spec->verb != RUNSC_CREATE && !spec->early)
 		follow_seal(w->follow, spec->index);
 	return r;
 }

@@ -27,6 +27,8 @@ struct job {
 /**
  * struct job_spec - which command
  * @index:     of the container; 0: the root
+ * @early:     it may come before its time, and have to be given again: the container's output stays open for that, and
+ *             follow_seal() is the caller's
  * @paths:     RUNSC_FSCHECKPOINT: [@n_paths] mount points
  * @cancel_fd: ends it; -1: nothing does. Never for one that takes something away.
  * @line:      called for each line it prints, but where it prints into the container's output; may be NULL
@@ -35,6 +37,7 @@ struct job {
 struct job_spec {
 	enum runsc_verb verb;
 	size_t index;
+	bool early;
 	const char *const *paths;
 	size_t n_paths;
 	int cancel_fd;

@@ -4,8 +4,16 @@
  *
  * Theory of operation: what can be wrong with the request is looked at first, with nothing changed yet. The network
  * comes next, since runsc joins the namespace at `create` and takes the addresses over at `start` or `restore`. Then
- * the containers in their order, each created while the one before it is started: runsc allows that as soon as the
- * sandbox is there, which is from the root's `create` on. What runsc can is asked beside that `create`, its longest.
+ * the containers in their order, but side by side as far as runsc allows it, since much of what a command takes is
+ * programs that start (runsc itself, its file server, the sandbox, each more than once):
+ *
+ *   create root     |------------------|
+ *   create second       |--waits-------|-|       for the lock that the root's `create` holds
+ *   start root                         |------|
+ *   start second                         |-------------|    a file server first, then the sandbox, started by then
+ *
+ * Each further one is created while the one before it is started. A command that has come too early all the same has
+ * changed nothing, says so, and is given again. What runsc can is asked beside the root's `create`, its longest.
  */
 #include "ateom/job.h"
 #include "ateom/workload.h"
@@ -27,6 +35,8 @@
 #include <string.h>
 
 #define START_CGROUPS "/sys/fs/cgroup"
+/* Longest wait until a `create` has come as far as its lock; after that the next one comes after its end. */
+#define START_BEGUN_MS 1000
 
 /* A start under way. */
 struct start {
@@ -34,7 +44,8 @@ struct start {
 	const struct request *request;
 	int cancel_fd;
 	struct stages *stages;
-	bool full; /* from the snapshot of the whole sandbox */
+	bool full;	  /* from the snapshot of the whole sandbox */
+	struct job ahead; /* `create` of the container after the root */
 };
 
 static int start_check_bundles(const struct start *start, struct an_error *err)
@@ -183,6 +194,11 @@ static int start_network(struct start *start, struct an_error *err)
 	return r;
 }
 
+static enum runsc_verb start_verb(const struct start *start)
+{
+	return start->full ? RUNSC_RESTORE : RUNSC_START;
+}
+
 static int start_begin(struct start *start, struct job *job, enum runsc_verb verb, size_t index,
 		       struct an_error *err)
 {
@@ -191,28 +207,100 @@ static int start_begin(struct start *start, struct job *job, enum runsc_verb ver
 	return job_start(job, start->w, &spec, err);
 }
 
-/* The sandbox, which is the root container's. */
-static int start_root(struct start *start, struct an_error *err)
+/* Give a command while the one that must come before it is under way; start_end_early() is to follow that one's end. */
+static int start_begin_early(struct start *start, struct job *job, enum runsc_verb verb, size_t index,
+			     struct an_error *err)
 {
-	_cleanup_(job_fini) struct job create = JOB_NONE;
+	struct job_spec spec = { .verb = verb, .index = index, .early = true, .cancel_fd = start->cancel_fd };
+
+	return job_start(job, start->w, &spec, err);
+}
+
+/* Did it come before the sandbox was there, or before that was started? Then it has changed nothing in it. */
+static bool start_was_early(enum runsc_verb verb, const struct an_error *why)
+{
+	/* gVisor's own words, the container's last. */
+	return strstr(why->message,
+		      verb == RUNSC_CREATE ? "cannot load sandbox" : "subcontainer: state=created");
+}
+
+/* Wait for a command that was given early. Where it came too early it is given again, its time having come. */
+static int start_end_early(struct start *start, struct job *job, enum runsc_verb verb, struct an_error *err)
+{
+	struct workload *w = start->w;
+	size_t index = job->index;
+	struct an_error why = { 0 };
+	int r = job_wait(job, &why);
+
+	if (r < 0 && start_was_early(verb, &why)) {
+		log_say(LOG_LEVEL_DEBUG, "%s: came too early, once more", why.object);
+		job_fini(job);
+		if (verb != RUNSC_CREATE)
+			workload_remove_overlay(w, index);
+		r = start_begin(start, job, verb, index, &why);
+		if (r == 0)
+			r = job_wait(job, &why);
+	}
+	if (r == 0 && verb != RUNSC_CREATE)
+		follow_seal(w->follow, index);
+	if (r < 0 && err)
+		*err = why;
+	return r;
+}
+
+/* The sandbox's process, from now on. */
+static int start_guest(struct start *start, struct an_error *err)
+{
 	struct actor *actor = &start->w->actor;
 	char pid_file[ACTOR_DIR_PATH], root[ACTOR_DIR_PATH];
+	int r = guest_open(&actor->guest,
+			   actor_dir_path(&actor->dir, WORKLOAD_PIDS "/" REQUEST_ROOT ".pid", pid_file),
+			   actor_dir_path(&actor->dir, WORKLOAD_STATE, root), err);
+
+	if (r == 0)
+		return error_set(err, AN_FAILED, ESRCH, "runsc create", "the sandbox ended at once");
+	return r < 0 ? r : 0;
+}
+
+/* Wait until a `create` has something in runsc's directory. Return: it has, and goes on. */
+static bool start_create_begun(const struct start *start, const struct job *create)
+{
+	struct pollfd fds[] = {
+		{ .fd = create->child.pidfd, .events = POLLIN },
+		{ .fd = start->cancel_fd, .events = POLLIN },
+	};
+
+	for (int ms = 0; ms < START_BEGUN_MS && poll(fds, 2, 1) == 0; ms++) {
+		if (workload_has_state(start->w))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The sandbox, which is the root container's. What its `create` makes first is the lock on its state, for as long as it
+ * runs; the next container's waits for that when it has come so far.
+ */
+static int start_create(struct start *start, struct an_error *err)
+{
+	_cleanup_(job_fini) struct job create = JOB_NONE;
+	bool more = start->w->actor.n > 1, begun = false;
 	int r = start_begin(start, &create, RUNSC_CREATE, 0, err);
 
+	if (r == 0 && more)
+		begun = start_create_begun(start, &create);
+	if (begun)
+		r = start_begin_early(start, &start->ahead, RUNSC_CREATE, 1, err);
 	if (r == 0)
 		r = workload_probe(start->w, err);
 	if (r == 0)
 		r = job_wait(&create, err);
 	if (r == 0)
-		r = guest_open(&actor->guest,
-			       actor_dir_path(&actor->dir, WORKLOAD_PIDS "/" REQUEST_ROOT ".pid", pid_file),
-			       actor_dir_path(&actor->dir, WORKLOAD_STATE, root), err);
-	else
-		return r;
-	if (r == 0)
-		return error_set(err, AN_FAILED, ESRCH, "runsc create", "the sandbox ended at once");
+		r = start_guest(start, err);
+	if (r == 0 && more && !begun)
+		r = start_begin_early(start, &start->ahead, RUNSC_CREATE, 1, err);
 	stages_end(start->stages, "create");
-	return r < 0 ? r : 0;
+	return r;
 }
 
 /* Start or restore one container, and create the next meanwhile. */
@@ -221,13 +309,42 @@ static int start_one(struct start *start, size_t index, struct an_error *err)
 	_cleanup_(job_fini) struct job launch = JOB_NONE;
 	_cleanup_(job_fini) struct job create = JOB_NONE;
 	bool more = index + 1 < start->w->actor.n;
-	int r = start_begin(start, &launch, start->full ? RUNSC_RESTORE : RUNSC_START, index, err);
+	int r = start_begin(start, &launch, start_verb(start), index, err);
 
 	if (r == 0 && more)
 		r = start_begin(start, &create, RUNSC_CREATE, index + 1, err);
 	if (r == 0)
 		r = job_wait(&launch, err);
 	if (r == 0 && more)
+		r = job_wait(&create, err);
+	stages_end(start->stages, start->full ? "restore" : "start");
+	return r;
+}
+
+/*
+ * The same of the root and the next container side by side, and the third is created. The next one's command has to
+ * start a file server before it turns to the sandbox, which takes longer than all that the root's does before; and when
+ * the sandbox is at the root's by then, it waits for that.
+ */
+static int start_first(struct start *start, struct an_error *err)
+{
+	_cleanup_(job_fini) struct job launch = JOB_NONE;
+	_cleanup_(job_fini) struct job early = JOB_NONE;
+	_cleanup_(job_fini) struct job create = JOB_NONE;
+	size_t n = start->w->actor.n;
+	int r = start_begin(start, &launch, start_verb(start), 0, err);
+
+	if (r == 0 && n > 1)
+		r = start_end_early(start, &start->ahead, RUNSC_CREATE, err);
+	if (r == 0 && n > 1)
+		r = start_begin_early(start, &early, start_verb(start), 1, err);
+	if (r == 0 && n > 2)
+		r = start_begin(start, &create, RUNSC_CREATE, 2, err);
+	if (r == 0)
+		r = job_wait(&launch, err);
+	if (r == 0 && n > 1)
+		r = start_end_early(start, &early, start_verb(start), err);
+	if (r == 0 && n > 2)
 		r = job_wait(&create, err);
 	stages_end(start->stages, start->full ? "restore" : "start");
 	return r;
@@ -244,19 +361,14 @@ static int start_verify(const struct start *start, struct an_error *err)
 
 static int start_containers(struct start *start, struct an_error *err)
 {
-	size_t n = start->w->actor.n;
+	int r = start_first(start, err);
+
 	/* A root container takes the network at its start, a snapshot is loaded once all containers are there. */
-	size_t verified = start->full ? n - 1 : 0;
-
-	for (size_t i = 0; i < n; i++) {
-		int r = start_one(start, i, err);
-
-		if (r == 0 && i == verified)
-			r = start_verify(start, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	if (r == 0 && !start->full)
+		r = start_verify(start, err);
+	for (size_t i = 2; i < start->w->actor.n && r == 0; i++)
+		r = start_one(start, i, err);
+	return r == 0 && start->full ? start_verify(start, err) : r;
 }
 
 /* A container whose readiness is asked. */
@@ -359,7 +471,7 @@ int workload_start(struct workload *w, const struct request *request, int cancel
 		   struct an_error *err)
 {
 	static int (*const steps[])(struct start *, struct an_error *) = {
-		start_prepare, start_network, start_root, start_containers, start_ready,
+		start_prepare, start_network, start_create, start_containers, start_ready,
 	};
 	struct start start = {
 		.w = w,
@@ -367,6 +479,7 @@ int workload_start(struct workload *w, const struct request *request, int cancel
 		.cancel_fd = cancel_fd,
 		.stages = stages,
 		.full = request->kind == REQUEST_RESTORE && request->scope == REQUEST_FULL,
+		.ahead = JOB_NONE,
 	};
 	const char *began = request->kind == REQUEST_RUN ? "Actor starting" : "Actor restoring";
 	int r = start_check(&start, err);
@@ -378,6 +491,7 @@ int workload_start(struct workload *w, const struct request *request, int cancel
 	log_event(&w->actor.labels, began);
 	for (size_t i = 0; r >= 0 && i < sizeof(steps) / sizeof(steps[0]); i++)
 		r = steps[i](&start, err);
+	job_fini(&start.ahead);
 	/* Who has gone by now will not know that it runs. */
 	if (r >= 0 && start_cancelled(&start))
 		r = error_set(err, AN_FAILED, ECANCELED, "start", "cancelled");

@@ -183,18 +183,21 @@ static void workload_remove_containers(struct workload *w)
  * What a runsc that was killed in the middle of `create` leaves in root file systems and volumes, where it finds it in
  * its way the next time: the file behind the overlay, named after the sandbox (gVisor's boot.SelfFilestorePath()).
  */
+static const char workload_overlay[] = ".gvisor.filestore." REQUEST_ROOT;
+
+void workload_remove_overlay(const struct workload *w, size_t index)
+{
+	char below[sizeof("bundles//rootfs") + PATHS_SEGMENT_MAX];
+
+	snprintf(below, sizeof(below), "bundles/%s/rootfs", w->actor.names[index]);
+	actor_dir_remove(&w->actor.dir, below, workload_overlay);
+}
+
 void workload_remove_overlays(const struct workload *w)
 {
-	static const char overlay[] = ".gvisor.filestore." REQUEST_ROOT;
-	const struct actor *actor = &w->actor;
-
-	for (size_t i = 0; i < actor->n; i++) {
-		char below[sizeof("bundles//rootfs") + PATHS_SEGMENT_MAX];
-
-		snprintf(below, sizeof(below), "bundles/%s/rootfs", actor->names[i]);
-		actor_dir_remove(&actor->dir, below, overlay);
-	}
-	actor_dir_remove_each(&actor->dir, WORKLOAD_DURABLE, overlay);
+	for (size_t i = 0; i < w->actor.n; i++)
+		workload_remove_overlay(w, i);
+	actor_dir_remove_each(&w->actor.dir, WORKLOAD_DURABLE, workload_overlay);
 }
 
 int workload_remove(struct workload *w, struct an_error *err)
@@ -224,8 +227,7 @@ int workload_end(struct workload *w, struct an_error *err)
 	return workload_remove(w, err);
 }
 
-/* Has runsc its state still? Where the actor's directories were wiped meanwhile, nothing can be done with it. */
-static bool workload_has_state(const struct workload *w)
+bool workload_has_state(const struct workload *w)
 {
 	char **files = NULL;
 	size_t n = 0;
@@ -245,7 +247,7 @@ int workload_settle(struct workload *w, struct an_error *err)
 	if (!guest_runs(&w->actor.guest))
 		why = "it ended by itself";
 	else if (workload_has_state(w))
-		return 0;
+		return 0; /* where the actor's directories were wiped meanwhile, nothing can be done with it */
 	snprintf(w->last, sizeof(w->last), "the last, %.300s, was taken away: %s", w->actor.request_key, why);
 	log_say(LOG_LEVEL_WARN, "actor %s is taken away: %s", w->actor.request_key, why);
 	return workload_end(w, err);

@@ -8,8 +8,9 @@
  * broken, and the process is to end, so that a clean one takes its place.
  *
  * What the caller can't see is done differently from the contract's list, for speed or safety: `state` is not asked,
- * as nothing comes of it; a container is created while the one before it starts; commands that delete run side by
- * side, after the sandbox has gone, since they fail now and then while it is going.
+ * as nothing comes of it; commands of a container are given while those of the one before are under way
+ * (workload-start.c); commands that delete run side by side, after the sandbox has gone, since they fail now and then
+ * while it is going.
  */
 #ifndef ATEOM_WORKLOAD_H
 #define ATEOM_WORKLOAD_H
@@ -146,6 +147,10 @@ bool workload_tidy(struct workload *w);
 int workload_remove(struct workload *w, struct an_error *err);
 /** workload_remove_overlays() - files that a runsc which was killed has left in root file systems and volumes. */
 void workload_remove_overlays(const struct workload *w);
+/** workload_remove_overlay() - the one in the root file system of one container. */
+void workload_remove_overlay(const struct workload *w, size_t index);
+/** workload_has_state() - has runsc something in its directory? */
+bool workload_has_state(const struct workload *w);
 /** workload_probe() - what runsc can, asked once for each file. Return: 0 or a negative errno. */
 int workload_probe(struct workload *w, struct an_error *err);
 

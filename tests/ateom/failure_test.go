@@ -280,6 +280,41 @@ func TestRunscThatIsKilledAtAnyCommand(t *testing.T) {
 	}
 }
 
+// A container's commands are given while those of the root container are under way, which here come late.
+func TestCommandsThatComeTooEarlyAreGivenAgain(t *testing.T) {
+	s := start(t, lab.Options{})
+	a := web(t, s)
+	a.Runsc = filepath.Join(t.TempDir(), "runsc")
+	check(t, os.Chmod(filepath.Dir(a.Runsc), 0o755))
+	said := func(words string) int { return strings.Count(strings.Join(s.Lines(), "\n"), words) }
+	for _, verb := range []string{"create", "start", "restore"} {
+		late := fmt.Sprintf(`#!/bin/sh
+case " $* " in *" %s "*"pause ")
+	: >%s/first
+	sleep 0.5 ;;
+esac
+exec %s "$@"
+`, verb, a.Dir("runsc-state"), runsc)
+		words := map[string]string{"create": "cannot load sandbox"}[verb]
+		if words == "" {
+			words = "subcontainer: state=created"
+		}
+		check(t, os.RemoveAll(a.Dir()))
+		check(t, a.Prepare())
+		check(t, os.WriteFile(a.Runsc, []byte(late), 0o755))
+		before := said(words)
+		check(t, s.Client.Run(a.Request()))
+		counts(t, a, 1)
+		restore(t, s, a, checkpoint(t, s, a))
+		counts(t, a, 2)
+		checkpoint(t, s, a)
+		nothingRuns(t, s)
+		if said(words) == before {
+			t.Errorf("%s: nothing came too early", verb)
+		}
+	}
+}
+
 func TestSandboxThatDiesIsFoundOutAndTheNextRunWorks(t *testing.T) {
 	s := start(t, lab.Options{})
 	for _, next := range []string{"checkpoint", "run"} {
