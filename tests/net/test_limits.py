@@ -244,6 +244,7 @@ class SegmentsTest(case.NetCase):
                 build(last.seq, last.ack + 0x30000000, wire.ACK | wire.PSH, b"stray"), build(far, last.ack, wire.FIN | wire.ACK)]
 
     def test_segments_outside_the_window_never_leave(self):
+        addresses = {self.worker.address, self.worker.address6}  # a flow of the other family may end meanwhile
         for family in self.families():
             sock, last = self.live(self.actor, family.public, 80)
             before = self.drops(self.actor)
@@ -254,7 +255,7 @@ class SegmentsTest(case.NetCase):
             seen = self.barrier(capture)
             self.assertTrue([packet for packet in seen if packet.payload == b"in the window"])
             self.assertEqual([packet for packet in seen if packet.payload == b"stray"], [])
-            self.assertEqual([packet for packet in seen if packet.source != family.worker and packet.dport == 80], [])
+            self.assertEqual([packet for packet in seen if packet.source not in addresses and packet.dport == 80], [])
             self.assertEqual((self.drops(self.actor) - before)["invalid"], len(strays))
 
     def test_strays_to_a_mapped_port_do_not_reset_the_live_flow(self):
