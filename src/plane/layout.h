@@ -46,11 +46,12 @@
 #define LAYOUT_SEAL4 0xe0 /* 224.0.0.0/4, RFC 5771 */
 #define LAYOUT_SEAL6 0xff /* ff00::/8, RFC 4291 */
 
-#define LAYOUT_FLOWS	   1000 /* flows of one actor at once, in each direction */
-#define LAYOUT_RATE	   500	/* new flows a second of one actor, above its burst */
-#define LAYOUT_RATE_BURST  1000
-#define LAYOUT_FRAGS	   1000 /* fragments a second of one actor */
-#define LAYOUT_FRAGS_BURST 500
+#define LAYOUT_FLOWS	    1000	       /* flows of one actor at once, in each direction */
+#define LAYOUT_WORKER_FLOWS (2 * LAYOUT_FLOWS) /* in the worker's own table, a family and direction */
+#define LAYOUT_RATE	    500		       /* new flows a second of one actor, above its burst */
+#define LAYOUT_RATE_BURST   1000
+#define LAYOUT_FRAGS	    1000 /* fragments a second of one actor */
+#define LAYOUT_FRAGS_BURST  500
 
 /* MAC addresses, locally administered. The inner two are part of every snapshot. */
 extern const uint8_t layout_mac_gateway[6]; /* gateway's end of a slot: the actor's neighbour */

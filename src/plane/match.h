@@ -71,7 +71,7 @@
 	op_immediate(R1, (const uint8_t[]){ byte }, 1), \
 		op_payload_set(NETWORK, 8, 1, R1, NFT_PAYLOAD_CSUM_NONE, 0, 0)
 
-/* ct state STATES (any of them), ct direction reply, ct status dnat. */
+/* ct state STATES, ct status BITS (any of them); ct direction reply. */
 #define CT_STATE(states)                                                                                 \
 	op_ct(NFT_CT_STATE, R1), op_bitwise(R1, &(const uint32_t){ states }, &(const uint32_t){ 0 }, 4), \
 		op_cmp_u32(NFT_CMP_NEQ, R1, 0)
@@ -80,7 +80,10 @@
 #define CT_RELATED     NF_CT_STATE_BIT(IP_CT_RELATED)
 #define CT_NEW	       NF_CT_STATE_BIT(IP_CT_NEW)
 #define CT_UNTRACKED   NF_CT_STATE_UNTRACKED_BIT
-#define CT_REPLY       op_ct(NFT_CT_DIRECTION, R1), op_cmp_u8(NFT_CMP_EQ, R1, IP_CT_DIR_REPLY)
+#define CT_STATUS(bits)                                                                                 \
+	op_ct(NFT_CT_STATUS, R1), op_bitwise(R1, &(const uint32_t){ bits }, &(const uint32_t){ 0 }, 4), \
+		op_cmp_u32(NFT_CMP_NEQ, R1, 0)
+#define CT_REPLY op_ct(NFT_CT_DIRECTION, R1), op_cmp_u8(NFT_CMP_EQ, R1, IP_CT_DIR_REPLY)
 
 #define REJECT_RESET	  L4PROTO(IPPROTO_TCP), op_reject(NFT_REJECT_TCP_RST, 0)
 #define REJECT_PROHIBITED op_reject(NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_ADMIN_PROHIBITED)

@@ -34,6 +34,13 @@ SET(resolver4, T(V4, PROTO, PORT));
 SET(resolver6, T(V6, PROTO, PORT));
 MAP(dns4, T(V4, PROTO, PORT), T(V4));
 MAP(dns6, T(V6, PROTO, PORT), T(V6));
+/* One element an actor, made by a rule; the kernel collects those without a flow. */
+#define COUNT(set, keys) \
+	const struct nf_set worker_##set = { .name = #set, .key = keys, .flags = NFT_SET_EVAL, .size = 65535 }
+COUNT(flows4, T(V4));
+COUNT(flows6, T(V6));
+COUNT(inflows4, T(V4));
+COUNT(inflows6, T(V6));
 
 static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
 
@@ -47,6 +54,7 @@ static void add_sets(struct nf_model *m)
 		&worker_ports4,	    &worker_ports6, &worker_at4,       &worker_at6,	  &worker_all4,
 		&worker_all6,	    &worker_own,    &worker_mapped,    &worker_dns4,	  &worker_mapped_at4,
 		&worker_mapped_at6, &worker_dns6,   &worker_resolver4, &worker_resolver6, &worker_at_ports,
+		&worker_flows4,	    &worker_flows6, &worker_inflows4,  &worker_inflows6,
 	};
 
 	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets); i++)
@@ -83,6 +91,8 @@ static void add_chains(struct nf_model *m)
 		  .policy = NF_ACCEPT },
 		{ .name = "from_gateway" },
 		{ .name = "astray" },
+		{ .name = "limit_flows" },
+		{ .name = "limit_inflows" },
 		{ .name = "forward",
 		  .type = "filter",
 		  .hook = NF_INET_FORWARD,
@@ -240,11 +250,11 @@ static void add_input(struct nf_model *m, const struct plane *p)
 	RULE(m, "from_gateway", NULL, OPS(CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
 	     "ct state established,related accept");
 	RULE(m, "from_gateway", "a resolver on the worker itself",
-	     OPS(IPV4, LOAD_DADDR, AND_PROTO_DPORT, op_lookup(R1, "resolver4", 0), op_accept()),
-	     "ip daddr . meta l4proto . th dport @resolver4 accept");
+	     OPS(IPV4, LOAD_DADDR, AND_PROTO_DPORT, op_lookup(R1, "resolver4", 0), op_goto("limit_flows")),
+	     "ip daddr . meta l4proto . th dport @resolver4 goto limit_flows");
 	RULE(m, "from_gateway", "a resolver on the worker itself",
-	     OPS(IPV6, LOAD_DADDR6, AND_PROTO_DPORT6, op_lookup(R1, "resolver6", 0), op_accept()),
-	     "ip6 daddr . meta l4proto . th dport @resolver6 accept");
+	     OPS(IPV6, LOAD_DADDR6, AND_PROTO_DPORT6, op_lookup(R1, "resolver6", 0), op_goto("limit_flows")),
+	     "ip6 daddr . meta l4proto . th dport @resolver6 goto limit_flows");
 	RULE(m, "from_gateway", NULL,
 	     OPS(L4PROTO(IPPROTO_TCP), op_counter(), op_reject(NFT_REJECT_TCP_RST, 0)),
 	     "meta l4proto tcp counter reject with tcp reset");
@@ -280,20 +290,42 @@ static void add_astray(struct nf_model *m)
 	     "counter reject with icmpx admin-prohibited");
 }
 
+#define COUNT_RULE(m, chain, family, load, set, text)                                                       \
+	RULE(m, chain, NULL, OPS(family, load, op_dynset_count(R1, set, LAYOUT_WORKER_FLOWS), op_accept()), \
+	     "add @" set " { " text " ct count %d } accept", LAYOUT_WORKER_FLOWS)
+
+/*
+ * The gateway may have lost flows that live here, so what this conntrack has of an actor is limited too: below the
+ * limit a rule goes on, else the last one drops. Only the first packet of a flow is counted. Those of a flow that is
+ * never answered are new to conntrack for good, but its entry is confirmed by then.
+ */
+static void add_limits(struct nf_model *m)
+{
+	RULE(m, "limit_flows", "was counted", OPS(CT_STATUS(IPS_CONFIRMED), op_accept()),
+	     "ct status confirmed accept");
+	COUNT_RULE(m, "limit_flows", IPV4, LOAD_SADDR, "flows4", "ip saddr");
+	COUNT_RULE(m, "limit_flows", IPV6, LOAD_SADDR6, "flows6", "ip6 saddr");
+	RULE(m, "limit_flows", NULL, OPS(op_counter(), op_drop()), "counter drop");
+	RULE(m, "limit_inflows", "was counted", OPS(CT_STATUS(IPS_CONFIRMED), op_accept()),
+	     "ct status confirmed accept");
+	COUNT_RULE(m, "limit_inflows", IPV4, LOAD_DADDR, "inflows4", "ip daddr");
+	COUNT_RULE(m, "limit_inflows", IPV6, LOAD_DADDR6, "inflows6", "ip6 daddr");
+	RULE(m, "limit_inflows", NULL, OPS(op_counter(), op_drop()), "counter drop");
+}
+
 /* Invalid and untracked segments of an actor would leave without masquerade: they get to no accept. */
 static void add_forward(struct nf_model *m, const struct plane *p)
 {
 	RULE(m, "forward", NULL,
-	     OPS(IIF(p->link), OIFNAME(p->uplink), CT_STATE(CT_ESTABLISHED | CT_RELATED | CT_NEW),
-		 op_accept()),
-	     "iif %u oifname \"%s\" ct state established,related,new accept", p->link, p->uplink);
+	     OPS(IIF(p->link), OIFNAME(p->uplink), CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
+	     "iif %u oifname \"%s\" ct state established,related accept", p->link, p->uplink);
 	RULE(m, "forward", NULL, OPS(OIF(p->link), CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
 	     "oif %u ct state established,related accept", p->link);
 	RULE(m, "forward", NULL,
-	     OPS(OIF(p->link), op_ct(NFT_CT_STATUS, R1),
-		 op_bitwise(R1, &(const uint32_t){ IPS_DST_NAT }, &(const uint32_t){ 0 }, 4),
-		 op_cmp_u32(NFT_CMP_NEQ, R1, 0), op_accept()),
-	     "oif %u ct status dnat accept", p->link);
+	     OPS(IIF(p->link), OIFNAME(p->uplink), CT_STATE(CT_NEW), op_goto("limit_flows")),
+	     "iif %u oifname \"%s\" ct state new goto limit_flows", p->link, p->uplink);
+	RULE(m, "forward", NULL, OPS(OIF(p->link), CT_STATUS(IPS_DST_NAT), op_goto("limit_inflows")),
+	     "oif %u ct status dnat goto limit_inflows", p->link);
 	RULE(m, "forward", NULL, OPS(OIF(p->link), op_counter(), op_drop()), "oif %u counter drop", p->link);
 	RULE(m, "forward", NULL, OPS(IIF(p->link), op_goto("astray")), "iif %u goto astray", p->link);
 	add_astray(m);
@@ -312,4 +344,5 @@ void worker_model(struct nf_model *m, const struct plane *p)
 	add_masquerade(m, p);
 	add_input(m, p);
 	add_forward(m, p);
+	add_limits(m);
 }

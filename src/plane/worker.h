@@ -11,7 +11,8 @@
  *   prerouting -101   inbound ports to actors; DNS of actors to the worker's resolver; the actors' other egress gets
  *                     an identity mapping, or the REDIRECT of a service mesh would take it
  *   output -101       the worker's own connections to its own address and an actor's port
- *   forward 0         only actornet0 to uplink, and inbound what was mapped here; by another link it is refused
+ *   forward 0         only actornet0 to uplink, and inbound what was mapped here; by another link it is refused. New
+ *                     flows are limited by how many conntrack has of the actor
  *   input 0           to the worker itself an actor gets replies only; stray segments of mapped and masqueraded
  *                     ports are dropped
  *   postrouting 99    masquerade
@@ -36,6 +37,8 @@ extern const struct nf_set worker_mapped, worker_mapped_at4, worker_mapped_at6;
 extern const struct nf_set worker_dns4, worker_dns6;
 /* Resolvers as address, protocol, port, in case one is the worker itself. */
 extern const struct nf_set worker_resolver4, worker_resolver6;
+/* Flows that the worker's conntrack has of an actor's outer address: those it began, those to it. */
+extern const struct nf_set worker_flows4, worker_flows6, worker_inflows4, worker_inflows6;
 
 /** worker_model() - the table of a worker, without the actors' elements. */
 void worker_model(struct nf_model *m, const struct plane *p);

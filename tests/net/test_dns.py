@@ -144,6 +144,14 @@ class OwnResolverTest(DnsCase):
         self.assertAnswers(self.worker, self.worker.address, 80, "worker")
         self.assertAnswers(self.client, self.worker.address, 80, "worker")
 
+    def test_flows_to_a_resolver_at_the_workers_own_address_are_counted(self):
+        self.services.dns(self.worker, self.worker.address, ANSWER)
+        self.services.dns(self.worker, self.worker.address6, ANSWER)
+        actor = self.activate("a")
+        for server, outer, name in ((case.INNER_GW, actor.outer, "flows4"), (case.INNER_GW6, actor.outer6, "flows6")):
+            self.assertEqual(self.resolve(actor, server, "udp"), ANSWER)
+            self.assertIn(outer, self.worker.run("nft", "list", "set", "inet", "actornet", name))
+
 
 if __name__ == "__main__":
     case.main()

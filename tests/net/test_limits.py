@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """One actor at full flood: its neighbour does not notice, and no segment resets what is alive."""
 
+import errno
 import json
 import os
+import resource
+import select
+import socket
+import struct
 import sys
 import time
 
@@ -11,10 +16,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import case
 import lab
 import wire
-from netns import Namespace
+from netns import Namespace, family_of
 
 FLOWS = 1000  # of one actor at once, in each direction
 RATE, BURST = 500, 1000  # new flows of one actor
+WORKER_FLOWS = 2000  # of one actor, a family and direction, in the worker's own table
 
 
 class LimitsTest(case.NetCase):
@@ -76,6 +82,20 @@ class LimitsTest(case.NetCase):
             server.close()
             self.release(self.one)
             self.one = self.activate("a", "--port", "8001:80/udp")
+
+    def test_inbound_flows_that_the_gateway_refuses_are_limited_in_the_worker(self):
+        """It hears of a refused datagram too late: the worker's conntrack has an entry by then."""
+        for family in self.families():
+            outer = self.one.outer if family.name == "ipv4" else self.one.outer6
+            before = self.drops(self.one)
+            self.client.send_ip(*(wire.ip(wire.udp(b"flood", family.client, family.worker, 10000 + number, 8001),
+                                          family.client, family.worker, wire.UDP) for number in range(4000)))
+            entries = self.worker.run("conntrack", "-L", "-f", family.name, "--reply-src", outer).splitlines()
+            self.assertLessEqual(len(entries), WORKER_FLOWS)
+            self.assertGreater(len(entries), WORKER_FLOWS - 10)
+            self.assertGreater((self.drops(self.one) - before)["inflows"], WORKER_FLOWS - FLOWS - 10)
+            self.assertAnswers(self.client, family.worker, 8002, "b", "udp")
+            self.assertAnswers(self.one, family.public, 80, family.public)
 
     def passes_in_time(self, sock, server, body, to):
         """The test before may have used up the rate of new flows: it is full again after two seconds."""
@@ -205,13 +225,168 @@ class FullSetsTest(case.NetCase):
                 actor.frame(*pieces)
         self.assertEqual([self.elements(gateway, name) for name in sets], [0, 0, 0, 0])
 
+    WORKER = ("flows4", "flows6", "inflows4", "inflows6")
+
+    def test_full_sets_of_the_worker_deny_new_flows(self):
+        self.serve_outside(80)
+        actor = self.activate("a", "--port", "8001:80")
+        self.serve(actor, "a", 80)
+        live = [self.session(actor, family.public, 80)[0] for family in self.families()]
+        servers = [self.outside.udp(family.public, 7000) for family in self.families()]
+        one_way = [actor.connect_udp(family.public, 7000) for family in self.families()]  # new to conntrack for good
+        for sock, server in zip(one_way, servers):
+            sock.send(b"first")
+            self.assertEqual(server.recv(100), b"first")
+        for name in self.WORKER:
+            prefix = "10.1.%d.%d" if name.endswith("4") else "fd01::%x:%x"
+            addresses = (prefix % divmod(number, 256) for number in range(self.SIZE))
+            self.worker.nft(f"flush set inet actornet {name}\nadd element inet actornet {name} {{ {', '.join(addresses)} }}")
+        for family, sock in zip(self.families(), live):
+            for protocol in ("tcp", "udp"):
+                self.assertSilent(actor, family.public, 80, protocol)
+            self.assertSilent(self.client, family.worker, 8001)
+            self.exchange(sock, b"what there was goes on")
+        for sock, server in zip(one_way, servers):
+            sock.send(b"second")
+            self.assertEqual(server.recv(100), b"second")
+        for name in self.WORKER:
+            self.worker.nft(f"flush set inet actornet {name}")
+        for family in self.families():
+            self.assertAnswers(actor, family.public, 80, family.public)
+            self.assertAnswers(self.client, family.worker, 8001, "a")
+
+    def test_released_actor_leaves_nothing_in_the_workers_sets(self):
+        """The kernel itself collects the elements, once the flows are gone."""
+        self.serve_outside(80)
+        actor = self.activate("a", "--port", "8001:80")
+        self.serve(actor, "a", 80)
+        for family in self.families():
+            self.session(actor, family.public, 80)
+            self.session(self.client, family.worker, 8001)
+        self.assertEqual([self.elements(self.worker, name) for name in self.WORKER], [1, 1, 1, 1])
+        time.sleep(2)  # it looks once a second
+        self.assertEqual([self.elements(self.worker, name) for name in self.WORKER], [1, 1, 1, 1])
+        self.release(actor)
+        end = time.monotonic() + 10
+        while time.monotonic() < end and any(self.elements(self.worker, name) for name in self.WORKER):
+            time.sleep(0.1)
+        self.assertEqual([self.elements(self.worker, name) for name in self.WORKER], [0, 0, 0, 0])
+
+    def test_up_brings_limits_of_the_worker_back(self):
+        self.up()
+        chains = ("limit_flows", "limit_inflows")
+        before = [self.worker.run("nft", "-s", "list", "chain", "inet", "actornet", name) for name in chains]
+        self.worker.nft("\n".join([f"flush chain inet actornet {name}" for name in chains] +
+                                  [f"delete set inet actornet {name}" for name in self.WORKER]))
+        self.up()
+        after = [self.worker.run("nft", "-s", "list", "chain", "inet", "actornet", name) for name in chains]
+        self.assertEqual(after, before)
+        self.assertIn("ct count", before[0])
+
     @staticmethod
-    def elements(gateway, name):
+    def elements(netns, name):
         """How many elements a set has."""
-        for item in json.loads(gateway.run("nft", "-j", "list", "set", "inet", "actornet", name))["nftables"]:
+        for item in json.loads(netns.run("nft", "-j", "list", "set", "inet", "actornet", name))["nftables"]:
             if "set" in item:
                 return len(item["set"].get("elem", ()))
         return None
+
+
+class ForgottenFlowsTest(case.NetCase):
+    """An actor that has the gateway forget flows which live is limited by what the worker's conntrack has of it."""
+
+    TRIED, BATCH = 2600, 100
+    # Resets that the worker knows nothing of: how far ahead of the handshake, and for how many hops.
+    OUTSIDE_THE_WINDOW, NO_FURTHER = (0x30000000, 64), (1, 1)
+
+    def setUp(self):
+        super().setUp()
+        self.serve_outside(80)
+        self.one = self.activate("a", "--port", "8001:80", "--port", "8003:81")
+        self.two = self.activate("b", "--port", "8002:80")
+        for label, actor in (("a", self.one), ("b", self.two)):
+            self.serve(actor, label, 80)
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.later(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (8192, max(8192, limits[1])))
+
+    def be_liberal(self):
+        """The gateway takes resets outside the window, and then forgets the flow in 1 s (10 s are the kernel's default)."""
+        gateway = Namespace(self.up().json["gateway_netns"])
+        self.later(gateway.close)
+        gateway.sysctl("netfilter/nf_conntrack_tcp_be_liberal", 1)
+        gateway.sysctl("netfilter/nf_conntrack_tcp_timeout_close", 1)
+
+    def entries(self, family, *selector):
+        """Connections of the worker's table."""
+        return len(self.worker.run("conntrack", "-L", "-f", family.name, *selector).splitlines())
+
+    def forget(self, capture, source, ahead, hops):
+        """For each handshake that the actor sent its part of, send a reset so far ahead, for so many hops."""
+        for packet in capture.drain():
+            if packet.flags and packet.flags & wire.SYN:
+                body = wire.tcp(b"", source, packet.target, packet.sport, packet.dport, seq=packet.seq + ahead, flags=wire.RST)
+                self.one.frame(wire.ip(body, source, packet.target, wire.TCP, **{"hops" if ":" in source else "ttl": hops}))
+
+    def flood(self, netns, address, port, source, *reset):
+        """Begin many connections, no faster than the gateway's rate, and have each forgotten; their sockets."""
+        capture = self.one.capture("eth0", outgoing=True)
+        flood = []
+        for number in range(self.TRIED):
+            flood.append(netns.open_socket(family_of(address), socket.SOCK_STREAM))
+            flood[-1].setblocking(False)
+            flood[-1].connect_ex((address, port))
+            if number % self.BATCH == self.BATCH - 1:
+                time.sleep(self.BATCH / RATE)
+                self.forget(capture, source, *reset)
+        capture.close()
+        return flood
+
+    @staticmethod
+    def connected(flood):
+        """How many of these sockets are connected."""
+        poll = select.poll()
+        for sock in flood:
+            poll.register(sock, select.POLLOUT)
+        return sum(events == select.POLLOUT for _, events in poll.poll(0))
+
+    def is_limited(self, family, netns, address, ports, server, selector, *reset):
+        """ports: of the flood, and of a service; server: who listens to the flood."""
+        listener = server.listen(family.any, 81, backlog=4096)
+        live, _ = self.session(netns, address, ports[1])
+        flood = self.flood(netns, address, ports[0], family.inner, *reset)
+        self.assertLessEqual(self.entries(family, *selector), WORKER_FLOWS)
+        self.assertGreater(self.connected(flood), WORKER_FLOWS - 10)
+        drops = self.drops(self.one)
+        self.assertEqual([drops["flows"], drops["rate"], drops["inflows"]], [0, 0, 0])
+        self.exchange(live, b"what there was goes on")
+        self.assertEqual(self.failure(netns, address, ports[1], timeout=0.3)[0], errno.ETIMEDOUT)
+        self.assertAnswers(self.two, family.public, 80, family.public)
+        self.assertAnswers(self.client, family.worker, 8002, "b")
+        listener.close()  # and with it the server's ends
+        for sock in flood:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+        self.assertAnswers(netns, address, ports[1], "a" if server is self.one else family.public)
+
+    def limited_out(self, *reset):
+        """What the actor begins, in both families."""
+        for family in self.families():
+            selector = ("-s", self.one.outer if family.name == "ipv4" else self.one.outer6)
+            self.is_limited(family, self.one, family.public, (81, 80), self.outside, selector, *reset)
+
+    def test_flows_that_the_gateway_forgot_for_a_reset_outside_the_window_are_limited(self):
+        self.be_liberal()
+        self.limited_out(*self.OUTSIDE_THE_WINDOW)
+
+    def test_flows_that_the_gateway_forgot_for_a_reset_that_got_no_further_are_limited(self):
+        self.limited_out(*self.NO_FURTHER)
+
+    def test_inbound_flows_that_the_gateway_forgot_are_limited(self):
+        self.be_liberal()
+        for family in self.families():
+            selector = ("--reply-src", self.one.outer if family.name == "ipv4" else self.one.outer6)
+            self.is_limited(family, self.client, family.worker, (8003, 8001), self.one, selector, *self.OUTSIDE_THE_WINDOW)
 
 
 class SegmentsTest(case.NetCase):
