@@ -67,6 +67,12 @@ static int slot_wire(struct an_worker *w, uint32_t n, int netns_fd, struct an_er
 	return r < 0 ? r : link_set_up(&GATEWAY_SIDE(w)->rtnl, veth.index, 0, err);
 }
 
+/* Do our links have IPv6, whether actors have it or not? */
+static bool links_have_ipv6(const struct an_worker *w)
+{
+	return w->record.found.forward6 >= 0 && w->plane.mtu >= PREFLIGHT_MTU6;
+}
+
 /* The gateway's side of one family. */
 static void build_outside(struct msg *m, const struct an_worker *w, uint32_t n, uint8_t family)
 {
@@ -135,7 +141,7 @@ static int dress(struct an_worker *w, int netns_fd, struct an_error *err)
 		return r;
 	msg_init(&m, buf, sizeof(buf));
 	link_build_up(&m, LAYOUT_LO_INDEX, 0);
-	if (w->record.found.forward6 >= 0 && w->plane.mtu >= PREFLIGHT_MTU6) /* the link has IPv6 */
+	if (links_have_ipv6(w))
 		link_build_bare(&m, LAYOUT_INNER_INDEX);
 	link_build_up(&m, LAYOUT_INNER_INDEX, w->plane.mtu);
 	build_inside(&m, &w->plane, AF_INET);
@@ -249,19 +255,36 @@ int slot_unshield(struct an_worker *w, uint32_t n, struct an_error *err)
 	return set_shield(w, n, false, err);
 }
 
+/*
+ * The kernel routes ff00::/8 by each link that has IPv6. Nothing is sent there from the gateway, and with each new link
+ * the kernel would go through those of all slots.
+ */
+static int drop_multicast(struct an_worker *w, uint32_t n, struct an_error *err)
+{
+	const struct route route = {
+		.dst = { .family = AF_INET6, .prefix = 8, .bytes = { 0xff } },
+		.index = n + LAYOUT_SLOT_INDEX,
+		.table = RT_TABLE_LOCAL,
+	};
+
+	return links_have_ipv6(w) ? route_del(&GATEWAY_SIDE(w)->rtnl, &route, err) : 0;
+}
+
 /* Both sides of a slot whose namespace is there. Return: 1, 0 if its outer address is taken, or a negative errno. */
 static int furnish(struct an_worker *w, uint32_t n, int netns_fd, struct an_error *err)
 {
 	int r = slot_wire(w, n, netns_fd, err);
 	char name[IFNAMSIZ];
 	struct link link;
+	int dropped;
 
 	if (r == 0)
 		r = dress_any(w, netns_fd, err);
 	r = r < 0 ? r : slot_outside(w, n, err);
 	if (r == 1) /* to ask for it makes the kernel notice at once that the other end is up */
 		r = link_get(&GATEWAY_SIDE(w)->rtnl, layout_slot_link(n, name), &link, err) < 0 ? -EIO : 1;
-	return r;
+	dropped = r == 1 ? drop_multicast(w, n, err) : 0;
+	return dropped < 0 ? dropped : r;
 }
 
 int slot_make(struct an_worker *w, uint32_t n, struct an_error *err)

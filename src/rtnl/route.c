@@ -238,6 +238,20 @@ int route_add(struct nl_sock *rtnl, const struct route *route, struct an_error *
 	return r;
 }
 
+int route_del(struct nl_sock *rtnl, const struct route *route, struct an_error *err)
+{
+	_Alignas(4) char buf[REQUEST_BUF];
+	struct msg m;
+	int r;
+
+	msg_init(&m, buf, sizeof(buf));
+	route_build(&m, RTM_DELROUTE, route);
+	r = request_send(rtnl, &m, (const int[]){ ESRCH, 0 }, err);
+	if (r < 0)
+		route_name(route, "delete", err);
+	return r;
+}
+
 int route_dump(struct nl_sock *rtnl, uint8_t family, route_cb *cb, void *data, struct an_error *err)
 {
 	struct route_reader reader = { .cb = cb, .data = data, .family = family };

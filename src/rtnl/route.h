@@ -27,7 +27,7 @@ struct route {
 /* rtm_protocol of the routes and rules that actornet makes (one that iproute2's rt_protos leaves free). */
 #define ROUTE_PROTOCOL 97
 
-/** route_build() - append the request of route_add() (RTM_NEWROUTE). */
+/** route_build() - append the request of route_add() (RTM_NEWROUTE) or route_del() (RTM_DELROUTE). */
 void route_build(struct msg *m, uint16_t type, const struct route *route);
 /**
  * route_add() - add, with ROUTE_PROTOCOL
@@ -35,6 +35,11 @@ void route_build(struct msg *m, uint16_t type, const struct route *route);
  * destination, table and metric is there.
  */
 int route_add(struct nl_sock *rtnl, const struct route *route, struct an_error *err);
+/**
+ * route_del() - delete the first one that has all of this; what is 0 in @route matches anything
+ * Return: 1, 0 if there was none, or a negative errno.
+ */
+int route_del(struct nl_sock *rtnl, const struct route *route, struct an_error *err);
 /** route_dump() - of one family, all tables. Of several next hops the first is given. */
 typedef int route_cb(const struct route *route, void *data);
 int route_dump(struct nl_sock *rtnl, uint8_t family, route_cb *cb, void *data, struct an_error *err);

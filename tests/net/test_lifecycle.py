@@ -51,6 +51,14 @@ class LifecycleTest(case.NetCase):
         self.exchange(sock, b"alive")
         self.assertEqual(self.show(actor)["state"], "active")
 
+    def test_links_of_slots_have_one_route_a_family(self):
+        """Each that the kernel adds is gone through whenever a link is made."""
+        gateway = Namespace(self.up("--slots", "3").json["gateway_netns"])
+        self.later(gateway.close)
+        for family in self.families():
+            routes = gateway.run("ip", "-4" if family.name == "ipv4" else "-6", "route", "show", "table", "all").splitlines()
+            self.assertEqual(sorted(route.split("dev ")[1].split()[0] for route in routes if "dev an" in route), ["an1", "an2", "an3"])
+
     def test_up_adjusts_the_number_of_idle_slots(self):
         self.assertEqual(self.up("--slots", "2").json["idle"], 2)
         self.assertEqual(self.up("--slots", "5").json["idle"], 5)
