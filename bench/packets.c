@@ -204,7 +204,7 @@ int bench_packets(struct bench *b, struct an_error *err)
 	struct packets p = { .bench = b,
 			     .lab.client = -1,
 			     .seed = { .rtnl.fd = -1, .actor_rtnl.fd = -1, .nf.fd = -1 } };
-	unsigned int rounds = b->spec->quick ? 4 : 24, ms = b->spec->quick ? 60 : 120;
+	unsigned int rounds = b->spec->quick ? 4 : 48, ms = b->spec->quick ? 60 : 120;
 	struct an_error ignored;
 	int r;
 

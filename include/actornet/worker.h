@@ -86,6 +86,8 @@ struct an_worker_spec {
  * @max:           most slots at once
  * @elapsed_us:    microseconds the call took
  * @notice:        what the operator should know or do next, empty where there is nothing
+ * @fast_lane:     1 where packets of flows that were judged take it, 0 where the kernel or the rights for it are
+ *                 missing, negative in a dry run that can't know it
  */
 struct an_worker_info {
 	size_t size;
@@ -106,6 +108,7 @@ struct an_worker_info {
 	uint32_t max;
 	uint64_t elapsed_us;
 	char notice[512];
+	int fast_lane;
 };
 
 /**

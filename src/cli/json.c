@@ -189,10 +189,11 @@ json_t *json_from_worker(const struct an_worker_info *info)
 				  json_from_text(info->range), "range6", json_from_text(info->range6), "mtu",
 				  (json_int_t)info->mtu, "ipv6", info->ipv6));
 	object = extend(object,
-			json_pack("{s:I, s:I, s:I, s:I, s:o, s:I}", "slots", (json_int_t)info->slots, "idle",
-				  (json_int_t)info->idle, "idle_target", (json_int_t)info->idle_target, "max",
-				  (json_int_t)info->max, "notice", json_from_text(info->notice), "elapsed_us",
-				  (json_int_t)info->elapsed_us));
+			json_pack("{s:o, s:I, s:I, s:I, s:I, s:o, s:I}", "fast_lane",
+				  info->fast_lane < 0 ? json_null() : json_boolean(info->fast_lane), "slots",
+				  (json_int_t)info->slots, "idle", (json_int_t)info->idle, "idle_target",
+				  (json_int_t)info->idle_target, "max", (json_int_t)info->max, "notice",
+				  json_from_text(info->notice), "elapsed_us", (json_int_t)info->elapsed_us));
 	return object;
 }
 

@@ -196,6 +196,8 @@ void print_worker(const struct an_worker_info *info, bool verbose)
 	}
 	if (verbose || !info->ipv6)
 		print_field("ipv6", "%s", info->ipv6 ? "yes" : "no");
+	if (info->fast_lane >= 0 && (verbose || !info->fast_lane))
+		print_field("fast lane", "%s", info->fast_lane ? "yes" : "no");
 	print_field("mtu", "%u", info->mtu);
 	print_field("slots", "%u, of them %u idle (target %u), at most %u", info->slots, info->idle,
 		    info->idle_target, info->max);

@@ -4,6 +4,7 @@
 #include "base/lock.h"
 #include "core/actor.h"
 #include "core/bind.h"
+#include "core/lane.h"
 #include "core/portlist.h"
 #include "core/ports.h"
 #include "core/tables.h"
@@ -116,6 +117,8 @@ static int end_flows(struct an_worker *w, const struct actor *before, const stru
 
 		if (n > 0)
 			r = conntrack_del(&w->side[i].nf, parties, n, err);
+		if (n > 0 && i == ELEMENTS_GATEWAY)
+			lane_shut(w, before->n);
 	}
 	free(parties);
 	return r < 0 ? r : 0;

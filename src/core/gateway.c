@@ -2,6 +2,7 @@
 /* Making the gateway namespace. */
 #include "core/gateway.h"
 #include "base/error.h"
+#include "core/lane.h"
 #include "netns/sysctl.h"
 #include "rtnl/address.h"
 #include "rtnl/link.h"
@@ -59,17 +60,12 @@ static const char *const sysctls[][2] = {
 static int set_sysctls(int netns_fd, struct an_error *err)
 {
 	int previous = netns_enter(netns_fd, err);
-	int r = 0;
+	int r;
 
 	if (previous < 0)
 		return previous;
-	for (size_t i = 0; r >= 0 && i < sizeof(sysctls) / sizeof(*sysctls); i++) {
-		r = sysctl_set(sysctls[i][0], sysctls[i][1], err);
-		if (r == -ENOENT) /* this kernel has none */
-			r = 0;
-	}
-	r = netns_leave(previous, r, err);
-	return r < 0 ? r : 0;
+	r = sysctl_set_list(sysctls, sizeof(sysctls) / sizeof(*sysctls), err);
+	return netns_leave(previous, r, err);
 }
 
 static int make_wire(struct an_worker *w, uint32_t *ret_up, struct an_error *err)
@@ -171,6 +167,8 @@ static int furnish(struct an_worker *w, struct an_error *err)
 	if (r == 0)
 		r = make_wire(w, &up, err);
 	if (r == 0)
+		r = lane_make(w, err);
+	if (r == 0)
 		r = route_family(w, up, AF_INET, err);
 	if (r == 0 && w->plane.ipv6)
 		r = route_family(w, up, AF_INET6, err);
@@ -229,6 +227,8 @@ int gateway_mend(struct an_worker *w, struct an_error *err)
 		r = link_set_up(&GATEWAY_SIDE(w)->rtnl, up.index, 0, err);
 	if (r == 0)
 		r = set_sysctls(GATEWAY_SIDE(w)->netns_fd, err);
+	if (r == 0)
+		r = lane_tune(w, err);
 	if (r == 0)
 		r = rule_family(w, AF_INET, err);
 	if (r == 0)

@@ -143,9 +143,10 @@ const char *record_gateway_format(const struct plane *p, char buf[static RECORD_
 	char inner[ADDR_TEXT], inner6[ADDR_TEXT], range[ADDR_TEXT], range6[ADDR_TEXT];
 	struct text t = text_over(buf, RECORD_TEXT);
 
-	text_add(&t, "actornet %d in=%s in6=%s out=%s out6=%s v6=%d nat=%u natto=%u key=", RECORD_VERSION,
+	text_add(&t,
+		 "actornet %d in=%s in6=%s out=%s out6=%s v6=%d lane=%u nat=%u natto=%u key=", RECORD_VERSION,
 		 addr_format(&p->inner, inner), addr_format(&p->inner6, inner6),
-		 addr_format(&p->range, range), addr_format(&p->range6, range6), p->ipv6, p->nat_min,
+		 addr_format(&p->range, range), addr_format(&p->range6, range6), p->ipv6, p->lane, p->nat_min,
 		 p->nat_max);
 	for (size_t i = 0; i < sizeof(p->key); i++)
 		text_add(&t, "%02x", p->key[i]);
@@ -172,7 +173,7 @@ int record_gateway_parse(const char *text, struct plane *p, struct an_error *err
 {
 	const char *what = "link " LAYOUT_UP_LINK " of the gateway";
 	struct plane r = *p;
-	uint32_t v6, nat, natto;
+	uint32_t v6, lane, nat, natto;
 	int version = check_version(text, what, err);
 
 	if (version < 0)
@@ -186,6 +187,7 @@ int record_gateway_parse(const char *text, struct plane *p, struct an_error *err
 	    layout_inner_gateway(&r.inner6, &r.gateway6) < 0)
 		return damaged(err, what, text);
 	r.ipv6 = v6 != 0;
+	r.lane = find_u32(text, "lane", &lane) == 0 ? lane : 0; /* made by an older version it has none */
 	r.nat_min = (uint16_t)nat;
 	r.nat_max = (uint16_t)natto;
 	*p = r;

@@ -6,6 +6,7 @@
 #include "base/sized.h"
 #include "core/actor.h"
 #include "core/bind.h"
+#include "core/lane.h"
 #include "core/pool.h"
 #include "core/tables.h"
 #include <errno.h>
@@ -62,11 +63,12 @@ int actor_take_out(struct an_worker *w, const struct actor *a, enum elements_tab
 
 int actor_release(struct an_worker *w, const struct actor *a, struct an_error *err)
 {
-	int gateway = actor_take_out(w, a, ELEMENTS_GATEWAY); /* from here on nothing passes */
-	int worker = actor_take_out(w, a, ELEMENTS_WORKER);
-	int r = gateway < 0 ? gateway : worker;
+	int gateway = actor_take_out(w, a, ELEMENTS_GATEWAY), worker, r;
 	char object[AN_ACTOR_NAME_MAX + 16];
 
+	lane_shut(w, a->n); /* from here on nothing passes */
+	worker = actor_take_out(w, a, ELEMENTS_WORKER);
+	r = gateway < 0 ? gateway : worker;
 	if (gateway == 0)
 		numbers_push(&w->released, &w->n_released, &w->size_released, a->n);
 	if (r == 0)

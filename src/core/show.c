@@ -218,6 +218,7 @@ int an_worker_info(struct an_worker *worker, struct an_worker_info *ret_info, st
 	}
 	info.mtu = worker->plane.mtu;
 	info.ipv6 = worker->plane.ipv6;
+	info.fast_lane = worker->plane.lane != 0;
 	info.idle = (uint32_t)worker->n_idle;
 	info.idle_target = worker->record.idle_target;
 	info.max = worker->record.max;

@@ -3,6 +3,7 @@
 #include "core/slot.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "core/lane.h"
 #include "core/preflight.h"
 #include "netns/sysctl.h"
 #include "nf/dump.h"
@@ -64,6 +65,8 @@ static int slot_wire(struct an_worker *w, uint32_t n, int netns_fd, struct an_er
 	memcpy(veth.mac, layout_mac_gateway, sizeof(veth.mac));
 	memcpy(veth.peer_mac, layout_mac_inner, sizeof(veth.peer_mac));
 	r = link_add_veth(&GATEWAY_SIDE(w)->rtnl, &veth, err);
+	if (r == 0)
+		r = lane_join(w, veth.index, err);
 	return r < 0 ? r : link_set_up(&GATEWAY_SIDE(w)->rtnl, veth.index, 0, err);
 }
 

@@ -39,6 +39,7 @@ static void describe(const struct an_worker *w, const struct an_worker_spec *spe
 		snprintf(info->range6, sizeof(info->range6), "%s", addr_format(&pre->plane.range6, text));
 	info->mtu = pre->plane.mtu;
 	info->ipv6 = pre->plane.ipv6;
+	info->fast_lane = -1;
 	info->idle_target = pre->record.idle_target;
 	info->max = pre->record.max;
 }

@@ -200,3 +200,15 @@ int sysctl_set(const char *name, const char *value, struct an_error *err)
 	}
 	return 1;
 }
+
+int sysctl_set_list(const char *const list[][2], size_t n, struct an_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		r = sysctl_set(list[i][0], list[i][1], err);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	return r < 0 ? r : 0;
+}

@@ -21,4 +21,10 @@ int sysctl_get(const char *name, char *buf, size_t size, struct an_error *err);
  */
 int sysctl_set(const char *name, const char *value, struct an_error *err);
 
+/**
+ * sysctl_set_list() - write pairs of name and value, but for names that this kernel hasn't
+ * Return: 0 or a negative errno, as sysctl_set(); those before are written then.
+ */
+int sysctl_set_list(const char *const list[][2], size_t n, struct an_error *err);
+
 #endif

@@ -5,22 +5,25 @@
 /*
  * The first rules settle nearly all packets: a flow was judged when it began, and has the mark of what let it through.
  * That includes flows that only ever go one way, which conntrack calls new for good. Without an entry, as of an
- * invalid segment, there is no mark.
+ * invalid segment, there is no mark. From them the fast lane learns (lane.h): they mark the packet.
  */
+#define JUDGED	    MARK_SET(GATEWAY_JUDGED), op_accept()
+#define TEXT_JUDGED "meta mark set 0x%x accept"
+
 static void add_forward(struct nf_model *m)
 {
 	RULE(m, "forward", NULL,
 	     OPS(OIF(LAYOUT_UP_INDEX), op_meta(NFT_META_IIF, R1), op_ct(NFT_CT_MARK, R9),
-		 op_lookup(R1, "judged", 0), op_accept()),
-	     OIF_UP " iif . ct mark @judged accept");
+		 op_lookup(R1, "judged", 0), JUDGED),
+	     OIF_UP " iif . ct mark @judged " TEXT_JUDGED, GATEWAY_JUDGED);
 	RULE(m, "forward", NULL,
 	     OPS(IIF(LAYOUT_UP_INDEX), OIF_NOT(LAYOUT_UP_INDEX), CT_STATE(CT_ESTABLISHED | CT_RELATED),
-		 op_accept()),
-	     IIF_UP " oif != " UP " ct state established,related accept");
+		 JUDGED),
+	     IIF_UP " oif != " UP " ct state established,related " TEXT_JUDGED, GATEWAY_JUDGED);
 	RULE(m, "forward", NULL,
 	     OPS(IIF(LAYOUT_UP_INDEX), op_meta(NFT_META_OIF, R1), op_ct(NFT_CT_MARK, R9),
-		 op_lookup(R1, "judged", 0), op_accept()),
-	     IIF_UP " oif . ct mark @judged accept");
+		 op_lookup(R1, "judged", 0), JUDGED),
+	     IIF_UP " oif . ct mark @judged " TEXT_JUDGED, GATEWAY_JUDGED);
 	RULE(m, "forward", NULL, OPS(CT_STATE(CT_INVALID), REASON(AN_REASON_INVALID), op_goto("deny")),
 	     "ct state invalid " TEXT_REASON " goto deny", NUM_REASON(AN_REASON_INVALID));
 	RULE(m, "forward", NULL, OPS(IIFNAME_SLOT, op_goto("judge")),

@@ -50,6 +50,9 @@ extern const struct nf_set gateway_actors, gateway_ports, gateway_idle, gateway_
 /* Firewall mark while a packet is on its way to its egress set: enum an_egress above this. */
 #define GATEWAY_EGRESS 0x200
 
+/* Firewall mark of a packet of a flow that was judged before: the fast lane may learn from it. */
+#define GATEWAY_JUDGED 0x400
+
 /* Mark of flows judged by the first policy of a slot. */
 #define GATEWAY_FIRST_POLICY 1
 

@@ -13,9 +13,6 @@ const uint8_t layout_mac_inner[6] = { 0x02, 0xa8, 0x1e, 0x00, 0x00, 0x02 };
 const uint8_t layout_mac_worker[6] = { 0x02, 0xa8, 0x1e, 0x00, 0x00, 0x03 };
 const uint8_t layout_mac_up[6] = { 0x02, 0xa8, 0x1e, 0x00, 0x00, 0x04 };
 
-/* In an outer range: network, worker, gateway, spare; then the slots'. */
-#define FIRST_SLOT 4U
-
 const char *layout_gateway_netns(const struct plane *p, char buf[static LAYOUT_NETNS_NAME])
 {
 	snprintf(buf, LAYOUT_NETNS_NAME, LAYOUT_NETNS "%s", p->id);
@@ -74,11 +71,15 @@ struct addr layout_link_gateway(const struct plane *p, uint8_t family)
 
 struct addr layout_outer(const struct plane *p, uint8_t family, uint32_t n)
 {
-	uint64_t hosts = 1ULL << (32 - p->range.prefix);
-	uint64_t slots = hosts - FIRST_SLOT - 1; /* without the broadcast address */
+	uint64_t nth = (uint64_t)n - 1;
 
 	/* IPv6 has room for every slot there ever is; IPv4 goes round. */
-	return range_nth(p, family, FIRST_SLOT + (family == AF_INET ? (n - 1) % slots : (uint64_t)n - 1));
+	return range_nth(p, family, LAYOUT_FIRST_SLOT + (family == AF_INET ? nth % layout_slots(p) : nth));
+}
+
+uint32_t layout_slots(const struct plane *p)
+{
+	return (1U << (32 - p->range.prefix)) - LAYOUT_FIRST_SLOT - 1; /* without the broadcast address */
 }
 
 bool layout_is_outer(const struct plane *p, const struct addr *a, uint32_t n)

@@ -23,6 +23,7 @@
 #define LAYOUT_UP_INDEX	   2  /* of the gateway's end of the link to the worker: the first after lo */
 #define LAYOUT_INNER_INDEX 2  /* of the actor's end: the first after lo in a new namespace */
 #define LAYOUT_SLOT_INDEX  16 /* what a slot's link in the gateway has added to the slot's number */
+#define LAYOUT_FIRST_SLOT  4  /* place of slot 1 in an outer range, after network, worker, gateway, spare */
 #define LAYOUT_WORKER_NSID \
 	(1 << 20) /* by which the gateway knows the worker's namespace: above the kernel's own */
 #define LAYOUT_NETNS "actornet-"     /* prefix of names under /run/netns */
@@ -74,6 +75,7 @@ extern const struct nf_table layout_table;
  * @gateway, @gateway6: the actor's default gateway
  * @range, @range6:     outer range
  * @ipv6:      actors have IPv6
+ * @lane:      number of the array that shuts the gateway's fast lane (plane/lane.h); 0: it has none
  * @guard4, @guard6: forwarding was off before: others' packets that come in by the uplink stay unforwarded;
  *                   GUARD_ALL where the kernel could only turn it on for all links
  * @mtu:       bytes
@@ -86,6 +88,7 @@ struct plane {
 	char uplink[IFNAMSIZ];
 	uint32_t link;
 	struct addr inner, inner6, gateway, gateway6, range, range6;
+	uint32_t lane;
 	bool ipv6;
 	enum guard { GUARD_OFF, GUARD_UPLINK, GUARD_ALL } guard4, guard6;
 	uint32_t mtu;
@@ -113,6 +116,8 @@ uint32_t layout_slot_number(const char *link);
 struct addr layout_link_worker(const struct plane *p, uint8_t family);
 /** layout_link_gateway() - the gateway's. */
 struct addr layout_link_gateway(const struct plane *p, uint8_t family);
+/** layout_slots() - how many slots have an IPv4 outer address of their own. */
+uint32_t layout_slots(const struct plane *p);
 /** layout_outer() - outer address of slot n; slots that are a whole range apart share one. */
 struct addr layout_outer(const struct plane *p, uint8_t family, uint32_t n);
 /** layout_is_outer() - the reverse: is it an outer address of slot n? */

@@ -771,7 +771,7 @@ time.sleep(60)' "$lock" >"$BATS_TEST_TMPDIR/held" 3>&- &
 	actornet up --slots 2 --json
 	succeeded
 	[ "$(keys "$output")" = "schema worker uplink uplink_addresses gateway_netns inner inner6 range range6 mtu \
-ipv6 slots idle idle_target max notice elapsed_us" ]
+ipv6 fast_lane slots idle idle_target max notice elapsed_us" ]
 	[ "$(field "$output" '[v["schema"], v["uplink"], v["idle"], v["uplink_addresses"][0]]')" = \
 		"[1, 'eth0', 2, '10.97.0.2/24']" ]
 	[ -e "$(field "$output" 'v["gateway_netns"]')" ]

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A handle that stays open while its worker changes, and callers built with other headers than the library. */
+#include "base/clock.h"
+#include "bpf/load.h"
+#include "faults.h"
 #include "lab.h"
+#include "plane/lane.h"
 #include "rtnl/address.h"
 #include "rtnl/link.h"
 #include <errno.h>
@@ -8,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static const struct an_port ports[] = {
 	{ .protocol = IPPROTO_TCP, .port = 8080, .end_port = 8080, .actor_port = 80 }
@@ -58,6 +64,89 @@ static void an_open_handle_sees_new_addresses(void **state)
 	assert_non_null(strstr(err.message, "listens on 8080"));
 	close(fd);
 	lab_activate(w, &asked);
+	lab_down(w);
+}
+
+static void without_the_right_to_it_there_is_no_lane_and_all_else(void **state)
+{
+	struct an_worker_spec spec = lab_spec(1, 10);
+	struct an_worker_info info = { .size = sizeof(info) };
+	struct an_worker *w, *again;
+
+	(void)state;
+	lab_or_skip();
+	faults_set("bpf", 1, EPERM);
+	assert_int_equal(an_worker_up(&w, &spec, &info, NULL), 0);
+	assert_int_equal(faults_clear(), 1);
+	assert_int_equal(info.fast_lane, 0);
+	lab_activate(w, &asked);
+	assert_true(whole_actor(w, &asked));
+	assert_int_equal(an_worker_up(&again, &spec, &info, NULL), 0); /* compares all rules */
+	assert_int_equal(info.fast_lane, 0);
+	assert_true(whole_actor(again, &asked));
+	an_worker_close(again);
+	lab_release(w, "asked");
+	lab_down(w);
+	assert_int_equal(an_worker_up(&w, &spec, &info, NULL), 0);
+	assert_int_equal(info.fast_lane, 1);
+	lab_down(w);
+}
+
+/* When slot n's lane was shut last. */
+static uint64_t shut_at(struct an_worker *w, uint64_t n)
+{
+	const uint32_t place = lane_place((uint32_t)n + LAYOUT_SLOT_INDEX);
+	int array = load_array_open(w->plane.lane, NULL);
+	union bpf_attr attr;
+	uint64_t at = 0;
+
+	assert_true(array >= 0);
+	memset(&attr, 0, sizeof(attr));
+	attr.map_fd = (uint32_t)array;
+	attr.key = (uintptr_t)&place;
+	attr.value = (uintptr_t)&at;
+	assert_int_equal(syscall(SYS_bpf, BPF_MAP_LOOKUP_ELEM, &attr, sizeof(attr)), 0);
+	close(array);
+	return at;
+}
+
+/* On return nothing passes any more; where it can't be shut, it has been forgotten by then. */
+static void a_release_shuts_the_lane(void **state)
+{
+	struct an_actor_info info = { .size = sizeof(info) };
+	struct an_worker *w;
+	uint64_t start;
+
+	(void)state;
+	lab_or_skip();
+	w = lab_up(2, 10);
+	assert_int_equal(an_actor_activate(w, &asked, &info, NULL), 1);
+	start = clock_ns();
+	assert_int_equal(shut_at(w, info.generation), 0);
+	lab_release(w, "asked");
+	assert_in_range(shut_at(w, info.generation), start, clock_ns());
+	lab_activate(w, &asked);
+	start = clock_ns();
+	faults_set("bpf", 1, EPERM);
+	assert_int_equal(an_actor_release(w, "asked", 0, NULL, NULL), 0);
+	assert_int_equal(faults_clear(), 1);
+	assert_true(clock_ns() - start >= LANE_NS);
+	lab_down(w);
+}
+
+static void the_end_of_a_port_shuts_the_lane(void **state)
+{
+	struct an_actor_info info = { .size = sizeof(info) };
+	struct an_worker *w;
+
+	(void)state;
+	lab_or_skip();
+	w = lab_up(2, 10);
+	assert_int_equal(an_actor_activate(w, &asked, &info, NULL), 1);
+	assert_int_equal(an_actor_ports_set(w, "asked", ports, 1, NULL), 0); /* as they are */
+	assert_int_equal(shut_at(w, info.generation), 0);
+	assert_int_equal(an_actor_ports_set(w, "asked", NULL, 0, NULL), 1);
+	assert_true(shut_at(w, info.generation) > 0);
 	lab_down(w);
 }
 
@@ -210,6 +299,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_open_handle_sees_new_addresses),
 		cmocka_unit_test(an_open_handle_passes_over_slots_that_others_claimed),
+		cmocka_unit_test(without_the_right_to_it_there_is_no_lane_and_all_else),
+		cmocka_unit_test(a_release_shuts_the_lane),
+		cmocka_unit_test(the_end_of_a_port_shuts_the_lane),
 		cmocka_unit_test(an_older_caller_gets_what_it_knows),
 		cmocka_unit_test(a_newer_caller_is_told_what_is_unknown),
 		cmocka_unit_test(a_size_that_was_forgotten_is_refused_before_anything_is_done),

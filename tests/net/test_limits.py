@@ -4,6 +4,7 @@
 import errno
 import json
 import os
+import re
 import resource
 import select
 import socket
@@ -130,7 +131,7 @@ class LimitsTest(case.NetCase):
                     self.assertEqual(server.recvfrom(1 << 16)[0], body[turn:])
                 except TimeoutError:
                     self.fail(f"{family.name}: the neighbour's datagram is lost after {turn} thousand fragments")
-            self.assertGreater((self.drops(self.one) - before)["fragments"], 20000)
+            self.assertGreater((self.drops(self.one) - before)["fragments"], 10000, "three times what the limit lets through")
             self.assertEqual(self.drops(self.two)["fragments"], 0)
 
 
@@ -418,11 +419,16 @@ class SegmentsTest(case.NetCase):
         return [build(far, last.ack, wire.ACK | wire.PSH, b"stray"), build(far, last.ack, wire.ACK),
                 build(last.seq, last.ack + 0x30000000, wire.ACK | wire.PSH, b"stray"), build(far, last.ack, wire.FIN | wire.ACK)]
 
+    def astray(self):
+        """Packets of actors that the worker's connection tracking took for invalid."""
+        chain = self.worker.run("nft", "list", "chain", "inet", "actornet", "astray")
+        return int(re.search(r"ct state invalid,untracked counter packets (\d+)", chain).group(1))
+
     def test_segments_outside_the_window_never_leave(self):
         addresses = {self.worker.address, self.worker.address6}  # a flow of the other family may end meanwhile
         for family in self.families():
             sock, last = self.live(self.actor, family.public, 80)
-            before = self.drops(self.actor)
+            before = self.drops(self.actor)["invalid"] + self.astray()
             capture = self.on_wire()
             strays = self.strays(last, family.inner)
             self.actor.frame(*strays)
@@ -431,7 +437,7 @@ class SegmentsTest(case.NetCase):
             self.assertTrue([packet for packet in seen if packet.payload == b"in the window"])
             self.assertEqual([packet for packet in seen if packet.payload == b"stray"], [])
             self.assertEqual([packet for packet in seen if packet.source not in addresses and packet.dport == 80], [])
-            self.assertEqual((self.drops(self.actor) - before)["invalid"], len(strays))
+            self.assertEqual(self.drops(self.actor)["invalid"] + self.astray() - before, len(strays), "wherever: by the gateway, or by the worker")
 
     def test_strays_to_a_mapped_port_do_not_reset_the_live_flow(self):
         for family in self.families():

@@ -122,6 +122,7 @@ static void a_worker_has_its_keys(void **state)
 		.inner = "169.254.17.2/30",
 		.range = "100.64.0.0/16",
 		.mtu = 9001,
+		.fast_lane = 1,
 		.slots = 18,
 		.idle = 16,
 		.idle_target = 16,
@@ -135,7 +136,8 @@ static void a_worker_has_its_keys(void **state)
 		"{\"schema\":1,\"worker\":\"1a2b3c4d\",\"uplink\":\"eth0\",\"uplink_addresses\":[\"10.0.0.2/24\","
 		"\"2001:db8::2/64\"],\"gateway_netns\":\"/run/netns/actornet-1a2b3c4d\","
 		"\"inner\":\"169.254.17.2/30\",\"inner6\":null,\"range\":\"100.64.0.0/16\",\"range6\":null,"
-		"\"mtu\":9001,\"ipv6\":false,\"slots\":18,\"idle\":16,\"idle_target\":16,\"max\":60000,"
+		"\"mtu\":9001,\"ipv6\":false,\"fast_lane\":true,\"slots\":18,\"idle\":16,\"idle_target\":16,"
+		"\"max\":60000,"
 		"\"notice\":null,\"elapsed_us\":12}");
 }
 

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making the fast lane. */
+#include "core/lane.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "bpf/load.h"
+#include "netns/sysctl.h"
+#include "plane/lane.h"
+#include "rtnl/classifier.h"
+#include <errno.h>
+#include <sys/random.h>
+#include <time.h>
+
+/*
+ * Connection tracking sees few segments of a flow in the lane. So it leaves it to the worker's, which sees all, to
+ * judge their numbers. What is idle it can't tell from what a peer that vanished has left: both are forgotten after
+ * the time that RFC 5382 (REQ-5) asks for, 2 hours 4 minutes.
+ */
+static const char *const sysctls[][2] = {
+	{ "netfilter/nf_conntrack_tcp_be_liberal", "1" },
+	{ "netfilter/nf_conntrack_tcp_timeout_established", "7440" },
+	{ "netfilter/nf_conntrack_tcp_timeout_unacknowledged", "7440" },
+};
+
+/* struct parts - what a lane is made of; the links hold on to the programs, these to the maps: no descriptor is kept */
+struct parts {
+	struct lane_maps maps;
+	int pass, learn, arrive;
+};
+
+static void parts_close(struct parts *parts)
+{
+	fd_close(parts->arrive);
+	fd_close(parts->learn);
+	fd_close(parts->pass);
+	fd_close(parts->maps.shut);
+	fd_close(parts->maps.queue);
+	fd_close(parts->maps.memory);
+}
+
+static int load_maps(struct lane_maps *maps, struct an_error *err)
+{
+	const enum bpf_map_type own = BPF_MAP_TYPE_PERCPU_ARRAY, common = BPF_MAP_TYPE_ARRAY;
+
+	if (getrandom(&maps->seed, sizeof(maps->seed), 0) != sizeof(maps->seed))
+		return error_errno(err, AN_FAILED, errno, "fast lane", "random bytes");
+	maps->memory = load_array("actornet_lane", own, sizeof(struct lane_entry), LANE_ENTRIES, err);
+	if (maps->memory < 0)
+		return maps->memory;
+	maps->queue = load_array("actornet_queue", own, sizeof(struct lane_queue), 1, err);
+	if (maps->queue < 0)
+		return maps->queue;
+	maps->shut = load_array("actornet_shut", common, sizeof(uint64_t), LANE_LINKS, err);
+	return maps->shut < 0 ? maps->shut : 0;
+}
+
+static int load(const struct an_worker *w, struct parts *parts, struct an_error *err)
+{
+	int r = load_maps(&parts->maps, err);
+	struct program program;
+
+	if (r < 0)
+		return r;
+	lane_pass(&program, &parts->maps);
+	parts->pass = load_program(&program, "actornet_pass", err);
+	if (parts->pass < 0)
+		return parts->pass;
+	lane_learn(&program, &w->plane, &parts->maps);
+	parts->learn = load_program(&program, "actornet_learn", err);
+	if (parts->learn < 0)
+		return parts->learn;
+	lane_arrive(&program, &parts->maps);
+	parts->arrive = load_program(&program, "actornet_arrive", err);
+	return parts->arrive < 0 ? parts->arrive : 0;
+}
+
+static int attach(struct an_worker *w, const struct parts *parts, struct an_error *err)
+{
+	struct nl_sock *gateway = &GATEWAY_SIDE(w)->rtnl, *worker = &WORKER_SIDE(w)->rtnl;
+	int r = classifier_add(worker, w->plane.link, 0, 0, err);
+
+	if (r == 0)
+		r = classifier_program_in(worker, w->plane.link, parts->arrive, "arrive", err);
+	if (r == 0)
+		r = classifier_add(gateway, LAYOUT_UP_INDEX, LANE_INGRESS, LANE_EGRESS, err);
+	if (r == 0)
+		r = classifier_program(gateway, LANE_EGRESS, parts->learn, "learn", err);
+	if (r == 0)
+		r = classifier_program(gateway, LANE_INGRESS, parts->pass, "pass", err);
+	if (r < 0) {
+		classifier_del(gateway, LAYOUT_UP_INDEX, NULL);
+		classifier_del(worker, w->plane.link, NULL);
+	}
+	return r;
+}
+
+/* The number of the array that shuts it is all that is kept, in the gateway's record. */
+static int build(struct an_worker *w)
+{
+	struct parts parts = { { -1, -1, -1, 0 }, -1, -1, -1 };
+	int r = load(w, &parts, NULL);
+
+	if (r == 0)
+		r = load_array_id(parts.maps.shut, &w->plane.lane, NULL);
+	if (r == 0)
+		r = attach(w, &parts, NULL);
+	parts_close(&parts);
+	return r;
+}
+
+int lane_make(struct an_worker *w, struct an_error *err)
+{
+	if (build(w) < 0)
+		w->plane.lane = 0;
+	return lane_tune(w, err);
+}
+
+int lane_tune(const struct an_worker *w, struct an_error *err)
+{
+	int previous, r;
+
+	if (!w->plane.lane)
+		return 0;
+	previous = netns_enter(GATEWAY_SIDE(w)->netns_fd, err);
+	if (previous < 0)
+		return previous;
+	r = sysctl_set_list(sysctls, sizeof(sysctls) / sizeof(*sysctls), err);
+	return netns_leave(previous, r, err);
+}
+
+int lane_join(struct an_worker *w, uint32_t index, struct an_error *err)
+{
+	if (!w->plane.lane)
+		return 0;
+	return classifier_add(&GATEWAY_SIDE(w)->rtnl, index, LANE_INGRESS, LANE_EGRESS, err);
+}
+
+static int shut(const struct an_worker *w, uint32_t n)
+{
+	_cleanup_fd_ int array = load_array_open(w->plane.lane, NULL);
+	const uint64_t now = clock_ns();
+
+	if (array < 0)
+		return array;
+	return load_array_set(array, lane_place(n + LAYOUT_SLOT_INDEX), &now, NULL);
+}
+
+void lane_shut(const struct an_worker *w, uint32_t n)
+{
+	uint64_t end;
+
+	if (!w->plane.lane || shut(w, n) == 0)
+		return;
+	end = clock_ns() + LANE_NS; /* by then it is forgotten by itself */
+	while (clock_ns() < end)
+		nanosleep(&(struct timespec){ .tv_nsec = LANE_NS / 4 }, NULL);
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Links, programs and the memory, by bpf(2). */
+#include "lane-lab.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "bpf/load.h"
+#include "isolate.h"
+#include "plane/gateway.h"
+#include "rtnl/classifier.h"
+#include "rtnl/link.h"
+#include <assert.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/netlink.h>
+#include <linux/pkt_cls.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#define LAB_CPUS 1024
+
+const uint32_t lab_slots[LAB_SLOTS] = { 1, 2, 17, 300, 65532 };
+
+/* No descriptor is there before lab_make(). */
+static struct lane_maps maps = { .memory = -1, .queue = -1, .shut = -1, .seed = 0x12345678 };
+static int pass_fd = -1, learn_fd = -1, arrive_fd = -1, near_fd = -1, far_fd = -1;
+static unsigned int cpu, cpus;
+
+static int call_bpf(int command, union bpf_attr *attr)
+{
+	return (int)syscall(SYS_bpf, command, attr, sizeof(*attr));
+}
+
+/* Those that a per-CPU array has a copy for: "0-3", "0" or "0,2-3". */
+static unsigned int possible_cpus(void)
+{
+	FILE *f = fopen("/sys/devices/system/cpu/possible", "re");
+	unsigned int last = 0;
+	char separator;
+
+	assert_non_null(f);
+	do
+		assert_int_equal(fscanf(f, "%u", &last), 1);
+	while (fscanf(f, "%c", &separator) == 1 && separator != '\n');
+	fclose(f);
+	assert_true(last < LAB_CPUS);
+	return last + 1;
+}
+
+static void pin(void)
+{
+	cpu_set_t set;
+
+	cpu = (unsigned int)sched_getcpu();
+	cpus = possible_cpus();
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
+static int own_netns(void)
+{
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void make_far(void)
+{
+	near_fd = own_netns();
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	far_fd = own_netns();
+	assert_int_equal(setns(near_fd, CLONE_NEWNET), 0);
+}
+
+static struct nl_sock rtnl_here(void)
+{
+	struct nl_sock rtnl;
+
+	assert_int_equal(nl_open(&rtnl, socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), NULL), 0);
+	return rtnl;
+}
+
+static void add_link(struct nl_sock *rtnl, uint32_t index, const uint8_t *mac, const uint8_t *peer_mac)
+{
+	struct link_veth veth = { .netns_fd = -1, .peer_netns_fd = far_fd, .index = index };
+
+	snprintf(veth.name, sizeof(veth.name), "l%u", index);
+	snprintf(veth.peer, sizeof(veth.peer), "p%u", index);
+	veth.peer_index = index;
+	memcpy(veth.mac, mac, LINK_MAC);
+	memcpy(veth.peer_mac, peer_mac, LINK_MAC);
+	assert_int_equal(link_add_veth(rtnl, &veth, NULL), 0);
+}
+
+static void add_links(void)
+{
+	struct nl_sock rtnl = rtnl_here();
+
+	add_link(&rtnl, LAYOUT_UP_INDEX, layout_mac_up, layout_mac_worker);
+	add_link(&rtnl, LAB_STRANGER, layout_mac_up, layout_mac_worker);
+	for (int i = 0; i < LAB_SLOTS; i++)
+		add_link(&rtnl, LAYOUT_SLOT_INDEX + lab_slots[i], layout_mac_gateway, layout_mac_inner);
+	nl_close(&rtnl);
+}
+
+int lab_make(void)
+{
+	struct an_error err = { 0 };
+	int r = isolate();
+
+	if (r != 0 || maps.memory >= 0)
+		return r;
+	maps.memory = load_array("test_lane", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct lane_entry),
+				 LANE_ENTRIES, &err);
+	maps.queue = load_array("test_queue", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct lane_queue), 1, &err);
+	maps.shut = load_array("test_shut", BPF_MAP_TYPE_ARRAY, sizeof(uint64_t), LANE_LINKS, &err);
+	if (maps.memory < 0 || maps.queue < 0 || maps.shut < 0) {
+		fprintf(stderr, "# no BPF here: run it as root (%s)\n", err.message);
+		return getenv("ACTORNET_MUST_WORK") ? -1 : 1;
+	}
+	pin();
+	make_far();
+	add_links();
+	return 0;
+}
+
+static int load(struct program *p, const char *name)
+{
+	struct an_error err = { 0 };
+	int fd = load_program(p, name, &err);
+
+	if (fd < 0)
+		fail_msg("%s: %s", name, err.message);
+	return fd;
+}
+
+void lab_or_skip(const struct plane *plane)
+{
+	struct program p;
+	int r = lab_make();
+
+	assert_true(r >= 0);
+	if (r > 0)
+		skip();
+	fd_close(pass_fd);
+	fd_close(learn_fd);
+	fd_close(arrive_fd);
+	lane_pass(&p, &maps);
+	pass_fd = load(&p, "test_pass");
+	lane_learn(&p, plane, &maps);
+	learn_fd = load(&p, "test_learn");
+	lane_arrive(&p, &maps);
+	arrive_fd = load(&p, "test_arrive");
+	lab_clear();
+}
+
+static uint32_t run(int program_fd, const struct frame *frame, struct __sk_buff *context, struct frame *ret)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	memset(ret, 0, sizeof(*ret));
+	attr.test.prog_fd = (uint32_t)program_fd;
+	attr.test.data_in = (uintptr_t)frame->bytes;
+	attr.test.data_size_in = frame->len;
+	attr.test.data_out = (uintptr_t)ret->bytes;
+	attr.test.data_size_out = FRAME_MAX;
+	attr.test.ctx_in = (uintptr_t)context;
+	attr.test.ctx_size_in = sizeof(*context);
+	if (call_bpf(BPF_PROG_TEST_RUN, &attr) < 0)
+		fail_msg("BPF_PROG_TEST_RUN len %u: %s", frame->len, strerror(errno));
+	ret->len = attr.test.data_size_out;
+	return attr.test.retval;
+}
+
+void lab_learn(const struct frame *frame, uint32_t mark, uint32_t ingress, uint32_t egress)
+{
+	struct __sk_buff context = { .mark = mark, .ingress_ifindex = ingress, .ifindex = egress };
+	struct frame out;
+
+	assert_int_equal(run(learn_fd, frame, &context, &out), TC_ACT_OK);
+	frame_assert_same(&out, frame);
+}
+
+void lab_learn_flow(const struct flow *f)
+{
+	struct frame frame;
+
+	frame_leave(f, &frame);
+	lab_learn(&frame, GATEWAY_JUDGED, flow_ingress(f), flow_egress(f));
+}
+
+uint32_t lab_pass(const struct frame *frame, uint32_t ingress, struct frame *ret)
+{
+	struct __sk_buff context = { .ifindex = ingress };
+
+	return run(pass_fd, frame, &context, ret);
+}
+
+void lab_assert_stays(const struct frame *frame, uint32_t ingress)
+{
+	struct frame out;
+
+	assert_int_equal(lab_pass(frame, ingress, &out), TC_ACT_OK);
+	frame_assert_same(&out, frame);
+}
+
+void lab_assert_flow_passes(const struct flow *f)
+{
+	struct frame in, out, want;
+
+	frame_come(f, &in);
+	frame_leave(f, &want);
+	assert_int_equal(lab_pass(&in, flow_ingress(f), &out), LAB_REDIRECT);
+	frame_assert_same(&out, &want);
+}
+
+void lab_arrive(const struct frame *frame)
+{
+	struct __sk_buff context = { .ifindex = LAYOUT_UP_INDEX };
+	struct frame out;
+
+	assert_int_equal(run(arrive_fd, frame, &context, &out), 0);
+	frame_assert_same(&out, frame);
+}
+
+/* All processors' copies of a place are read and written at once. */
+static int access_place(int command, int map_fd, uint32_t place, void *copies)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.map_fd = (uint32_t)map_fd;
+	attr.key = (uintptr_t)&place;
+	attr.value = (uintptr_t)copies;
+	return call_bpf(command, &attr);
+}
+
+static struct lane_entry copies[LAB_CPUS];
+static_assert(sizeof(struct lane_entry) % 8 == 0, "the kernel pads copies to 8 bytes");
+
+void lab_read(struct lane_entry memory[static LANE_ENTRIES])
+{
+	for (uint32_t i = 0; i < LANE_ENTRIES; i++) {
+		assert_int_equal(access_place(BPF_MAP_LOOKUP_ELEM, maps.memory, i, copies), 0);
+		memory[i] = copies[cpu];
+	}
+}
+
+void lab_write(const struct lane_entry memory[static LANE_ENTRIES])
+{
+	memset(copies, 0, cpus * sizeof(*copies));
+	for (uint32_t i = 0; i < LANE_ENTRIES; i++) {
+		copies[cpu] = memory[i];
+		assert_int_equal(access_place(BPF_MAP_UPDATE_ELEM, maps.memory, i, copies), 0);
+	}
+}
+
+static struct lane_queue queues[LAB_CPUS];
+
+struct lane_queue lab_read_queue(void)
+{
+	assert_int_equal(access_place(BPF_MAP_LOOKUP_ELEM, maps.queue, 0, queues), 0);
+	return queues[cpu];
+}
+
+void lab_write_queue(const struct lane_queue *queue)
+{
+	queues[cpu] = *queue;
+	assert_int_equal(access_place(BPF_MAP_UPDATE_ELEM, maps.queue, 0, queues), 0);
+}
+
+void lab_shut(uint32_t link)
+{
+	const uint64_t now = clock_ns();
+
+	assert_int_equal(load_array_set(maps.shut, lane_place(link), &now, NULL), 0);
+}
+
+void lab_clear(void)
+{
+	static const struct lane_entry nothing[LANE_ENTRIES];
+
+	lab_write(nothing);
+}
+
+uint32_t lab_count(struct lane_entry *ret)
+{
+	static const struct lane_entry nothing;
+	static struct lane_entry memory[LANE_ENTRIES];
+	uint32_t n = 0;
+
+	lab_read(memory);
+	for (uint32_t i = 0; i < LANE_ENTRIES; i++) {
+		if (!memcmp(&memory[i], &nothing, sizeof(nothing)))
+			continue;
+		*ret = memory[i];
+		n++;
+	}
+	return n;
+}
+
+void lab_keep_flow(const struct flow *f)
+{
+	static struct lane_entry memory[LANE_ENTRIES];
+	struct lane_entry entry;
+
+	lab_clear();
+	lab_learn_flow(f);
+	assert_int_equal(lab_count(&entry), 1);
+	entry.until = UINT64_MAX;
+	for (int i = 0; i < LANE_ENTRIES; i++)
+		memory[i] = entry;
+	lab_write(memory);
+	lab_assert_flow_passes(f);
+}
+
+static void set_up(struct nl_sock *rtnl)
+{
+	assert_int_equal(link_set_up(rtnl, LAYOUT_UP_INDEX, 0, NULL), 0);
+	for (int i = 0; i < LAB_SLOTS; i++)
+		assert_int_equal(link_set_up(rtnl, LAYOUT_SLOT_INDEX + lab_slots[i], 0, NULL), 0);
+}
+
+void lab_attach(void)
+{
+	struct nl_sock rtnl = rtnl_here();
+
+	set_up(&rtnl);
+	assert_int_equal(classifier_add(&rtnl, LAYOUT_UP_INDEX, LANE_INGRESS, LANE_EGRESS, NULL), 0);
+	for (int i = 0; i < LAB_SLOTS; i++)
+		assert_int_equal(classifier_add(&rtnl, LAYOUT_SLOT_INDEX + lab_slots[i], LANE_INGRESS,
+						LANE_EGRESS, NULL),
+				 0);
+	assert_int_equal(classifier_program(&rtnl, LANE_INGRESS, pass_fd, "pass", NULL), 0);
+	nl_close(&rtnl);
+	assert_int_equal(setns(far_fd, CLONE_NEWNET), 0);
+	rtnl = rtnl_here();
+	set_up(&rtnl);
+	nl_close(&rtnl);
+	assert_int_equal(setns(near_fd, CLONE_NEWNET), 0);
+}
+
+int lab_tap(uint32_t link)
+{
+	const struct sockaddr_ll to = { .sll_family = AF_PACKET,
+					.sll_protocol = htons(ETH_P_ALL),
+					.sll_ifindex = (int)link };
+	const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
+
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)), 0);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+int lab_socket(uint32_t link)
+{
+	int fd;
+
+	assert_int_equal(setns(far_fd, CLONE_NEWNET), 0);
+	fd = lab_tap(link);
+	assert_int_equal(setns(near_fd, CLONE_NEWNET), 0);
+	return fd;
+}
