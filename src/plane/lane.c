@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two programs of the fast lane. */
+/* The programs of the fast lane. */
 #include "plane/lane.h"
 #include "plane/gateway.h"
 #include <arpa/inet.h>
