@@ -14,6 +14,7 @@
 #include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <linux/pkt_cls.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -325,6 +326,17 @@ static void set_up(struct nl_sock *rtnl)
 		assert_int_equal(link_set_up(rtnl, LAYOUT_SLOT_INDEX + lab_slots[i], 0, NULL), 0);
 }
 
+/* To ask for a link makes the kernel notice that its other end is up: until then it would lose what is handed to it. */
+static void settle(struct nl_sock *rtnl, uint32_t index)
+{
+	struct link link;
+	char name[16];
+
+	snprintf(name, sizeof(name), "l%u", index);
+	assert_int_equal(link_get(rtnl, name, &link, NULL), 0);
+	assert_true(link.flags & IFF_RUNNING);
+}
+
 void lab_attach(void)
 {
 	struct nl_sock rtnl = rtnl_here();
@@ -342,6 +354,11 @@ void lab_attach(void)
 	set_up(&rtnl);
 	nl_close(&rtnl);
 	assert_int_equal(setns(near_fd, CLONE_NEWNET), 0);
+	rtnl = rtnl_here();
+	settle(&rtnl, LAYOUT_UP_INDEX);
+	for (int i = 0; i < LAB_SLOTS; i++)
+		settle(&rtnl, LAYOUT_SLOT_INDEX + lab_slots[i]);
+	nl_close(&rtnl);
 }
 
 int lab_tap(uint32_t link)
