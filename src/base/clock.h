@@ -18,10 +18,7 @@ static inline uint64_t clock_ns(void)
 /** clock_us() - microseconds of the monotonic clock. */
 static inline uint64_t clock_us(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000U + (uint64_t)ts.tv_nsec / 1000U;
+	return clock_ns() / 1000U;
 }
 
 #endif

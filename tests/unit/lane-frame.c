@@ -229,3 +229,15 @@ void frame_assert_same(const struct frame *is, const struct frame *want)
 	assert_int_equal(is->len, want->len);
 	assert_memory_equal(is->bytes, want->bytes, want->len);
 }
+
+void frame_tag(const struct frame *frame, int i, struct frame *ret)
+{
+	static const uint8_t tags[FRAME_TAGS][4] = { { 0x81, 0, 0, 7 },
+						     { 0x88, 0xa8, 0, 7 },
+						     { 0x81, 0, 0, 0 } };
+
+	*ret = (struct frame){ .len = frame->len + 4 };
+	memcpy(ret->bytes, frame->bytes, 12);
+	memcpy(ret->bytes + 12, tags[i], 4);
+	memcpy(ret->bytes + 16, frame->bytes + 12, frame->len - 12);
+}

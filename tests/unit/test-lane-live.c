@@ -233,7 +233,6 @@ static void checksums_left_to_hardware_stay_so(void **state)
 /* What was sent before the good one would come out before it. */
 static void tagged_frames_stay(void **state)
 {
-	static const uint8_t tags[][4] = { { 0x81, 0, 0, 7 }, { 0x88, 0xa8, 0, 7 }, { 0x81, 0, 0, 0 } };
 
 	(void)state;
 	prepare();
@@ -243,12 +242,10 @@ static void tagged_frames_stay(void **state)
 
 		lab_keep_flow(&f);
 		frame_come(&f, &good);
-		for (size_t i = 0; i < sizeof(tags) / sizeof(*tags); i++) {
-			struct frame bad = { .len = good.len + 4 };
+		for (int i = 0; i < FRAME_TAGS; i++) {
+			struct frame bad;
 
-			memcpy(bad.bytes, good.bytes, 12);
-			memcpy(bad.bytes + 12, tags[i], 4);
-			memcpy(bad.bytes + 16, good.bytes + 12, good.len - 12);
+			frame_tag(&good, i, &bad);
 			send_frame(&f, &bad);
 			f.word++;
 			assert_comes_out(&f);

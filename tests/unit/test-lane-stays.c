@@ -147,7 +147,6 @@ static void frames_of_another_sort_are_not_learned(void **state)
 
 static void tagged_frames_stay(void **state)
 {
-	static const uint8_t tags[][4] = { { 0x81, 0, 0, 7 }, { 0x88, 0xa8, 0, 7 }, { 0x81, 0, 0, 0 } };
 	struct frame good;
 
 	(void)state;
@@ -157,12 +156,10 @@ static void tagged_frames_stay(void **state)
 
 		lab_keep_flow(&f);
 		frame_come(&f, &good);
-		for (size_t i = 0; i < sizeof(tags) / sizeof(*tags); i++) {
-			struct frame bad = { .len = good.len + 4 };
+		for (int i = 0; i < FRAME_TAGS; i++) {
+			struct frame bad;
 
-			memcpy(bad.bytes, good.bytes, 12);
-			memcpy(bad.bytes + 12, tags[i], 4);
-			memcpy(bad.bytes + 16, good.bytes + 12, good.len - 12);
+			frame_tag(&good, i, &bad);
 			assert_stays(&f, &bad, flow_ingress(&f));
 		}
 	}

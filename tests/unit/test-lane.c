@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The fast lane's programs, run by the kernel on single frames: what passes is as the long way leaves it, or stays. */
+#include "base/clock.h"
 #include "lane-lab.h"
 #include "plane/gateway.h"
 #include <linux/pkt_cls.h>
@@ -223,14 +224,6 @@ static void nothing_is_learned_but_between_a_slot_and_the_worker(void **state)
 
 /* -- For how long ------------------------------------------------------------------------------------------------ */
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &t), 0);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static void what_was_learned_is_forgotten_in_time(void **state)
 {
 	(void)state;
@@ -247,10 +240,10 @@ static void what_was_learned_is_forgotten_in_time(void **state)
 		assert_learned_flow_passes(&f);
 		assert_int_equal(nanosleep(&over, NULL), 0);
 		lab_assert_stays(&in, flow_ingress(&f));
-		before = now_ns();
+		before = clock_ns();
 		lab_learn_flow(&f);
 		assert_int_equal(lab_count(&entry), 1);
-		assert_in_range(entry.until, before + LANE_NS, now_ns() + LANE_NS);
+		assert_in_range(entry.until, before + LANE_NS, clock_ns() + LANE_NS);
 		assert_learned_flow_passes(&f); /* and learned again */
 	}
 }
@@ -310,11 +303,11 @@ static void only_the_time_that_was_noted_counts(void **state)
 	lab_keep_flow(&f);
 	lab_read(memory);
 	for (int i = 0; i < LANE_ENTRIES; i++)
-		memory[i].until = now_ns() + 60 * second;
+		memory[i].until = clock_ns() + 60 * second;
 	lab_write(memory);
 	lab_assert_flow_passes(&f);
 	for (int i = 0; i < LANE_ENTRIES; i++)
-		memory[i].until = now_ns();
+		memory[i].until = clock_ns();
 	lab_write(memory);
 	lab_assert_stays(&in, flow_ingress(&f));
 }
