@@ -20,6 +20,7 @@
 #define TRAFFIC_BLOCK	 (128 * 1024) /* bytes of a TCP write, as iperf3 */
 #define TRAFFIC_SMALL	 64	      /* bytes of a datagram, a request, an answer */
 #define TRAFFIC_BATCH	 32	      /* datagrams of one system call */
+#define TRAFFIC_CONTROL	 "cubic"      /* one that paces (bbr) measures its own timers */
 #define TRAFFIC_REQUESTS 200000	      /* samples kept of a slice */
 #define TRAFFIC_WAIT_S	 2	      /* until a connection counts as refused */
 
@@ -84,6 +85,8 @@ static int traffic_socket(int ns, int type, uint16_t *port, struct an_error *err
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	if (type == SOCK_STREAM) /* where it is missing the host's own has to do: of all paths alike */
+		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, TRAFFIC_CONTROL, strlen(TRAFFIC_CONTROL));
 	if (type == SOCK_DGRAM)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 ||
