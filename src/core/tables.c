@@ -14,12 +14,27 @@
 #include <errno.h>
 #include <string.h>
 
-static void model_of(enum elements_table which, struct nf_model *m, const struct plane *p)
+static int look_at_uplink(struct an_worker *w, struct an_error *err)
 {
-	if (which == ELEMENTS_GATEWAY)
-		gateway_model(m, p);
-	else
-		worker_model(m, p);
+	struct link link = { .index = 0 };
+	int r = link_get(&WORKER_SIDE(w)->rtnl, w->plane.uplink, &link, err);
+
+	w->plane.uplink_index = link.index;
+	return r == -ENODEV ? 0 : r;
+}
+
+static int model_of(struct an_worker *w, enum elements_table which, struct nf_model *m, struct an_error *err)
+{
+	int r = 0;
+
+	if (which == ELEMENTS_GATEWAY) {
+		gateway_model(m, &w->plane);
+	} else {
+		r = look_at_uplink(w, err);
+		if (r == 0)
+			worker_model(m, &w->plane);
+	}
+	return r;
 }
 
 static int collect_local(const struct address *address, void *data)
@@ -47,12 +62,16 @@ static int remake(struct an_worker *w, enum elements_table which, const struct e
 	struct side *side = &w->side[which];
 	struct nf_model model;
 	int r = table_exists(&side->nf, NFPROTO_INET, LAYOUT_TABLE, err);
+	bool exists;
 
 	if (r < 0)
 		return r;
-	model_of(which, &model, &w->plane);
+	exists = r == 1;
+	r = model_of(w, which, &model, err);
+	if (r < 0)
+		return r;
 	txn_reset(&side->txn);
-	if (r == 1)
+	if (exists)
 		txn_table_del(&side->txn);
 	txn_model(&side->txn, &model);
 	model_fini(&model);
@@ -105,7 +124,9 @@ static int whole(struct an_worker *w, enum elements_table which, bool deep, stru
 
 	if (r <= 0 || !deep)
 		return r;
-	model_of(which, &model, &w->plane);
+	r = model_of(w, which, &model, err);
+	if (r < 0)
+		return r;
 	r = model_compare(&side->nf, &model, diff, sizeof(diff), err);
 	model_fini(&model);
 	return r < 0 ? r : r == 0;

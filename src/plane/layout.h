@@ -70,6 +70,7 @@ extern const struct nf_table layout_table;
  * struct plane - what is particular to one worker
  * @id:        8 hex digits in the names under /run/netns
  * @uplink:    its name
+ * @uplink_index: its number, when the worker's table was last looked at; 0: it had none
  * @link:      number of actornet0
  * @inner, @inner6:     the actor's address with prefix
  * @gateway, @gateway6: the actor's default gateway
@@ -86,7 +87,7 @@ extern const struct nf_table layout_table;
 struct plane {
 	char id[9];
 	char uplink[IFNAMSIZ];
-	uint32_t link;
+	uint32_t link, uplink_index;
 	struct addr inner, inner6, gateway, gateway6, range, range6;
 	uint32_t lane;
 	bool ipv6;

@@ -316,11 +316,16 @@ static void add_limits(struct nf_model *m)
 /* Invalid and untracked segments of an actor would leave without masquerade: they get to no accept. */
 static void add_forward(struct nf_model *m, const struct plane *p)
 {
-	RULE(m, "forward", NULL,
-	     OPS(IIF(p->link), OIFNAME(p->uplink), CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
-	     "iif %u oifname \"%s\" ct state established,related accept", p->link, p->uplink);
+	if (p->uplink_index)
+		RULE(m, "forward", NULL,
+		     OPS(IIF(p->link), OIF(p->uplink_index), CT_STATE(CT_ESTABLISHED | CT_RELATED),
+			 op_accept()),
+		     "iif %u oif %u ct state established,related accept", p->link, p->uplink_index);
 	RULE(m, "forward", NULL, OPS(OIF(p->link), CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
 	     "oif %u ct state established,related accept", p->link);
+	RULE(m, "forward", "the uplink may have been made anew",
+	     OPS(IIF(p->link), OIFNAME(p->uplink), CT_STATE(CT_ESTABLISHED | CT_RELATED), op_accept()),
+	     "iif %u oifname \"%s\" ct state established,related accept", p->link, p->uplink);
 	RULE(m, "forward", NULL,
 	     OPS(IIF(p->link), OIFNAME(p->uplink), CT_STATE(CT_NEW), op_goto("limit_flows")),
 	     "iif %u oifname \"%s\" ct state new goto limit_flows", p->link, p->uplink);

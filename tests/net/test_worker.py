@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Workers of every kind: reverse path filter, other names and prefixes, service mesh, advertised routes."""
 
+import contextlib
 import os
+import re
 import socket
 import sys
 import time
@@ -72,6 +74,52 @@ class UplinkTest(EverythingCase):
         self.refused(2, "up", "--uplink", "nosuch0", naming=("nosuch0",))
         self.assertEqual(self.left_over(), [])
         self.up("--uplink", "ens5", "--slots", "1", worker=worker)
+
+
+class NewUplinkTest(case.NetCase):
+    """The uplink is made anew under its name: it has another number then."""
+
+    def make_anew(self):
+        """As a network manager would; "taken" has its number then."""
+        worker, uplink = self.worker, self.worker.uplink
+        number = worker.ip_json("link", "show", uplink)[0]["ifindex"]
+        worker.ip(f"link set {uplink} netns {os.path.basename(self.lab.router.path)}")
+        worker.ip(f"link add taken index {number} type veth peer name taken1")  # or it would get its number again
+        self.later(worker.ip, "link del taken")
+        self.lab.router.ip(f"link set {uplink} netns {os.path.basename(worker.path)}")
+        worker.sysctl(f"ipv6/conf/{uplink}/accept_dad", 0)
+        worker.sysctl(f"ipv4/conf/{uplink}/forwarding", 1)
+        with contextlib.suppress(FileNotFoundError):  # before Linux 6.17 forwarding is on for all links
+            worker.sysctl(f"ipv6/conf/{uplink}/force_forwarding", 1)
+        worker.ip(f"""link set {uplink} up
+            addr add {worker.address}/24 dev {uplink}
+            addr add {worker.address6}/64 dev {uplink} nodad
+            route add default via {worker.router} dev {uplink}
+            route add default via fd98:1::1 dev {uplink}""")
+
+    def left_over(self, before=None):
+        """But for the uplink itself."""
+        return [line for line in super().left_over(before) if f": link {self.worker.uplink}:" not in line]
+
+    def forwards(self):
+        """Who has the number that the first rule of the worker's forward chain lets flows out by."""
+        rules = self.worker.run("nft", "list", "chain", "inet", "actornet", "forward")
+        return re.search(r'iif "actornet0" oif "(\S+)" ct state', rules).group(1)
+
+    def test_flows_pass_by_its_name_until_up_writes_the_number(self):
+        self.up()
+        actor = self.activate("a", "--egress", "all")
+        self.serve_outside(80)
+        self.assertEqual(self.forwards(), self.worker.uplink)
+        self.make_anew()
+        for has_number in ("taken", self.worker.uplink):
+            self.assertEqual(self.forwards(), has_number)
+            for family in self.families():
+                self.assertAnswers(actor, family.public, 80, family.public)
+                left, right = self.tcp_pair(actor, family.public, 7001, self.outside, (family.public, 7001))
+                self.transfer(left, right, 4)
+                self.transfer(right, left, 4)
+            self.up()
 
 
 class OtherLinkTest(case.NetCase):

@@ -13,6 +13,7 @@ static struct plane sample(void)
 	struct plane p = { .id = "f0000001",
 			   .uplink = "ens5",
 			   .link = 7,
+			   .uplink_index = 2,
 			   .ipv6 = true,
 			   .mtu = 1500,
 			   .nat_min = 20000,
