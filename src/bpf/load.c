@@ -8,6 +8,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* BPF_TCX_INGRESS, BPF_TCX_EGRESS; headers may be older than the kernel. */
+enum { TCX_INGRESS = 46, TCX_EGRESS = 47 };
+
 static int call_bpf(int command, union bpf_attr *attr, const char *name, struct an_error *err)
 {
 	long r = fault_point("bpf");
@@ -82,4 +85,27 @@ int load_program(struct program *p, const char *name, struct an_error *err)
 	attr.license = (uintptr_t) "Apache-2.0";
 	memcpy(attr.prog_name, name, strnlen(name, LOAD_NAME - 1));
 	return call_bpf(BPF_PROG_LOAD, &attr, name, err);
+}
+
+static int call_tcx(int command, uint32_t index, bool ingress, int program_fd, struct an_error *err)
+{
+	union bpf_attr attr;
+
+	if (fault_point("tcx") < 0)
+		return error_errno(err, AN_FAILED, errno, "BPF program", "tcx");
+	memset(&attr, 0, sizeof(attr));
+	attr.target_fd = index; /* target_ifindex has the same place */
+	attr.attach_bpf_fd = (uint32_t)program_fd;
+	attr.attach_type = ingress ? TCX_INGRESS : TCX_EGRESS;
+	return call_bpf(command, &attr, "BPF program", err);
+}
+
+int load_attach(uint32_t index, bool ingress, int program_fd, struct an_error *err)
+{
+	return call_tcx(BPF_PROG_ATTACH, index, ingress, program_fd, err);
+}
+
+int load_detach(uint32_t index, bool ingress, int program_fd, struct an_error *err)
+{
+	return call_tcx(BPF_PROG_DETACH, index, ingress, program_fd, err);
 }

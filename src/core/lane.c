@@ -26,11 +26,12 @@ static const char *const sysctls[][2] = {
 /* struct parts - what a lane is made of; the links hold on to the programs, these to the maps: no descriptor is kept */
 struct parts {
 	struct lane_maps maps;
-	int pass, learn, arrive;
+	int pass, learn, arrive, stamp;
 };
 
 static void parts_close(struct parts *parts)
 {
+	fd_close(parts->stamp);
 	fd_close(parts->arrive);
 	fd_close(parts->learn);
 	fd_close(parts->pass);
@@ -72,33 +73,92 @@ static int load(const struct an_worker *w, struct parts *parts, struct an_error 
 		return parts->learn;
 	lane_arrive(&program, &parts->maps);
 	parts->arrive = load_program(&program, "actornet_arrive", err);
-	return parts->arrive < 0 ? parts->arrive : 0;
+	if (parts->arrive < 0)
+		return parts->arrive;
+	lane_stamp(&program, &parts->maps);
+	parts->stamp = load_program(&program, "actornet_stamp", err);
+	return parts->stamp < 0 ? parts->stamp : 0;
+}
+
+/* A link's own programs, for what comes in and what leaves; without one for that where @out is -1. */
+static int attach_tcx(struct side *side, uint32_t index, int in, int out, struct an_error *err)
+{
+	int previous = netns_enter(side->netns_fd, err), r;
+
+	if (previous < 0)
+		return previous;
+	r = load_attach(index, true, in, err);
+	if (r == 0 && out >= 0)
+		r = load_attach(index, false, out, err);
+	return netns_leave(previous, r, err);
+}
+
+static void detach_tcx(struct side *side, uint32_t index, int in, int out)
+{
+	int previous = netns_enter(side->netns_fd, NULL);
+
+	if (previous < 0)
+		return;
+	load_detach(index, true, in, NULL);
+	load_detach(index, false, out, NULL);
+	netns_leave(previous, 0, NULL);
+}
+
+/*
+ * Kernels without tcx don't count what is handed to a link's other end, so there what is for an actor is not: nothing
+ * stamps it.
+ */
+static int attach_worker(struct an_worker *w, const struct parts *parts, struct an_error *err)
+{
+	struct nl_sock *rtnl = &WORKER_SIDE(w)->rtnl;
+	int r;
+
+	if (attach_tcx(WORKER_SIDE(w), w->plane.link, parts->arrive, parts->stamp, NULL) == 0)
+		return 0;
+	detach_tcx(WORKER_SIDE(w), w->plane.link, parts->arrive, parts->stamp);
+	r = classifier_add(rtnl, w->plane.link, 0, 0, err);
+	if (r == 0)
+		r = classifier_program_in(rtnl, w->plane.link, parts->arrive, "arrive", err);
+	return r;
+}
+
+/* Slots take part in up0's blocks. To have the program at up0 itself, too, only saves time. */
+static int attach_gateway(struct an_worker *w, const struct parts *parts, struct an_error *err)
+{
+	struct nl_sock *rtnl = &GATEWAY_SIDE(w)->rtnl;
+	int r = classifier_add(rtnl, LAYOUT_UP_INDEX, LANE_INGRESS, LANE_EGRESS, err);
+
+	if (r == 0)
+		r = classifier_program(rtnl, LANE_EGRESS, parts->learn, "learn", err);
+	if (r == 0)
+		r = classifier_program(rtnl, LANE_INGRESS, parts->pass, "pass", err);
+	if (r == 0)
+		attach_tcx(GATEWAY_SIDE(w), LAYOUT_UP_INDEX, parts->pass, -1, NULL);
+	return r;
+}
+
+static void detach(struct an_worker *w, const struct parts *parts)
+{
+	detach_tcx(WORKER_SIDE(w), w->plane.link, parts->arrive, parts->stamp);
+	classifier_del(&GATEWAY_SIDE(w)->rtnl, LAYOUT_UP_INDEX, NULL);
+	classifier_del(&WORKER_SIDE(w)->rtnl, w->plane.link, NULL);
 }
 
 static int attach(struct an_worker *w, const struct parts *parts, struct an_error *err)
 {
-	struct nl_sock *gateway = &GATEWAY_SIDE(w)->rtnl, *worker = &WORKER_SIDE(w)->rtnl;
-	int r = classifier_add(worker, w->plane.link, 0, 0, err);
+	int r = attach_worker(w, parts, err);
 
 	if (r == 0)
-		r = classifier_program_in(worker, w->plane.link, parts->arrive, "arrive", err);
-	if (r == 0)
-		r = classifier_add(gateway, LAYOUT_UP_INDEX, LANE_INGRESS, LANE_EGRESS, err);
-	if (r == 0)
-		r = classifier_program(gateway, LANE_EGRESS, parts->learn, "learn", err);
-	if (r == 0)
-		r = classifier_program(gateway, LANE_INGRESS, parts->pass, "pass", err);
-	if (r < 0) {
-		classifier_del(gateway, LAYOUT_UP_INDEX, NULL);
-		classifier_del(worker, w->plane.link, NULL);
-	}
+		r = attach_gateway(w, parts, err);
+	if (r < 0)
+		detach(w, parts);
 	return r;
 }
 
 /* The number of the array that shuts it is all that is kept, in the gateway's record. */
 static int build(struct an_worker *w)
 {
-	struct parts parts = { { -1, -1, -1, 0 }, -1, -1, -1 };
+	struct parts parts = { { -1, -1, -1, 0 }, -1, -1, -1, -1 };
 	int r = load(w, &parts, NULL);
 
 	if (r == 0)

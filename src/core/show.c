@@ -14,13 +14,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void count_link(const struct link *link, struct an_actor_info *info)
+/* The gateway's end receives what the actor sends. What the fast lane hands to the actor its own end alone counts. */
+static int count_link(struct an_worker *w, const struct link *link, struct an_actor_info *info,
+		      struct an_error *err)
 {
-	/* the gateway's end receives what the actor sends */
+	struct rtnl_link_stats64 peer = { .rx_packets = link->stats.tx_packets,
+					  .rx_bytes = link->stats.tx_bytes };
+	int r = 0;
+
+	if (w->plane.lane)
+		r = link_peer_stats(&GATEWAY_SIDE(w)->rtnl, link, &peer, err);
 	info->tx_packets = link->stats.rx_packets;
 	info->tx_bytes = link->stats.rx_bytes;
-	info->rx_packets = link->stats.tx_packets;
-	info->rx_bytes = link->stats.tx_bytes;
+	info->rx_packets = peer.rx_packets;
+	info->rx_bytes = peer.rx_bytes;
+	return r == -ENODEV ? 0 : r; /* it has just gone */
 }
 
 static int count_denied(struct an_worker *w, uint32_t n, struct an_actor_info *info, struct an_error *err)
@@ -80,10 +88,10 @@ int an_actor_show(struct an_worker *worker, const char *name, struct an_actor_in
 	find_info(worker, &a, &info);
 	r = link_get(&GATEWAY_SIDE(worker)->rtnl, info.slot, &link, err);
 	if (r == 0)
-		count_link(&link, &info);
+		r = count_link(worker, &link, &info, err);
 	else if (r == -ENODEV)
 		info.state = AN_STATE_LOST;
-	else
+	if (r < 0 && r != -ENODEV)
 		return r;
 	r = count_denied(worker, a.n, &info, err);
 	if (r == 0)
@@ -91,10 +99,11 @@ int an_actor_show(struct an_worker *worker, const char *name, struct an_actor_in
 	return r;
 }
 
+/** struct listing - @links: of @list, as the gateway has them; index 0: none */
 struct listing {
 	struct an_actor_info *list;
+	struct link *links;
 	struct find_all *all;
-	const struct an_worker *w;
 };
 
 static int list_link(const struct link *link, void *data)
@@ -104,7 +113,7 @@ static int list_link(const struct link *link, void *data)
 	struct actor *a = n ? find_slot(l->all, n) : NULL;
 
 	if (a)
-		count_link(link, &l->list[a - l->all->list]);
+		l->links[a - l->all->list] = *link;
 	return 0;
 }
 
@@ -134,6 +143,9 @@ static int fill_list(struct an_worker *w, struct listing *l, struct an_error *er
 		find_info(w, &l->all->list[i], &l->list[i]);
 	}
 	r = link_dump(&GATEWAY_SIDE(w)->rtnl, true, list_link, l, err);
+	for (size_t i = 0; r == 0 && i < l->all->n; i++)
+		if (l->links[i].index)
+			r = count_link(w, &l->links[i], &l->list[i], err);
 	if (r == 0)
 		r = elem_dump(&GATEWAY_SIDE(w)->nf, &layout_table, &gateway_denied, list_denied, l, err);
 	return r == -ENOENT ? 0 : r;
@@ -142,19 +154,22 @@ static int fill_list(struct an_worker *w, struct listing *l, struct an_error *er
 int an_actor_list(struct an_worker *worker, an_actor_cb *cb, void *data, struct an_error *err)
 {
 	struct find_all all = { .n = 0 };
-	struct listing l = { .all = &all, .w = worker };
+	struct listing l = { .all = &all };
 	int r = worker_current(worker, err);
 
 	if (r == 0)
 		r = find_everyone(worker, &all, err);
 	if (r < 0)
 		return r;
-	l.list = calloc(all.n ? all.n : 1, sizeof(*l.list));
-	r = l.list ? fill_list(worker, &l, err) : error_set(err, AN_FAILED, ENOMEM, "list", "out of memory");
+	l.list = calloc(all.n + 1, sizeof(*l.list));
+	l.links = calloc(all.n + 1, sizeof(*l.links));
+	r = l.list && l.links ? fill_list(worker, &l, err)
+			      : error_set(err, AN_FAILED, ENOMEM, "list", "out of memory");
 	if (r == 0 && l.list && all.n > 0)
 		qsort(l.list, all.n, sizeof(*l.list), by_name);
 	for (size_t i = 0; r == 0 && i < all.n; i++)
 		r = cb(&l.list[i], data);
+	free(l.links);
 	free(l.list);
 	find_all_fini(&all);
 	return r;

@@ -51,8 +51,9 @@ static void add_exit(struct nf_model *m, const struct plane *p)
 		 op_accept()),
 	     "ip6 daddr @known6 ip6 daddr set %s accept", inner6);
 	RULE(m, "exit", "to no actor", OPS(op_counter(), op_drop()), "counter drop");
-	RULE(m, "seal", NULL, OPS(IPV4, SET_SADDR_FIRST(LAYOUT_SEAL4)), NULL);
-	RULE(m, "seal", NULL, OPS(IPV6, SET_SADDR6_FIRST(LAYOUT_SEAL6)), NULL);
+	RULE(m, "seal", NULL, OPS(IPV4, SET_SADDR_FIRST_SUM(LAYOUT_SEAL4)), NULL);
+	RULE(m, "seal", NULL, OPS(IPV6, SET_SADDR6_FIRST(LAYOUT_SEAL6)), "meta nfproto ipv6 @nh,64,8 set %u",
+	     LAYOUT_SEAL6);
 	icmp_exit_rules(m, p);
 }
 

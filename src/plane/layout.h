@@ -45,6 +45,8 @@
  * all of them. It makes the source multicast, and no stack takes in a packet from there.
  */
 #define LAYOUT_SEAL4 0xe0 /* 224.0.0.0/4, RFC 5771 */
+#define LAYOUT_SEAL4_LANE \
+	0xe1 /* the fast lane's: the header checksum is of the packet without it, which is cheaper */
 #define LAYOUT_SEAL6 0xff /* ff00::/8, RFC 4291 */
 
 #define LAYOUT_FLOWS	    1000	       /* flows of one actor at once, in each direction */

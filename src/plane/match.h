@@ -61,12 +61,15 @@
 #define SET_SADDR6 op_payload_set(NETWORK, 8, 16, R1, NFT_PAYLOAD_CSUM_NONE, 0, NFT_PAYLOAD_L4CSUM_PSEUDOHDR)
 #define SET_DADDR6 op_payload_set(NETWORK, 24, 16, R1, NFT_PAYLOAD_CSUM_NONE, 0, NFT_PAYLOAD_L4CSUM_PSEUDOHDR)
 
-/* First byte of the source address: nft has words for the raw write, but not for the header checksum that follows. */
+/* First byte of the source address, a raw write: nft has no words for one that the header checksum follows. */
 #define LOAD_SADDR_FIRST  op_payload(NETWORK, 12, 1, R1)
 #define LOAD_SADDR6_FIRST op_payload(NETWORK, 8, 1, R1)
-#define SET_SADDR_FIRST(byte)                           \
+#define SET_SADDR_FIRST_SUM(byte)                       \
 	op_immediate(R1, (const uint8_t[]){ byte }, 1), \
 		op_payload_set(NETWORK, 12, 1, R1, NFT_PAYLOAD_CSUM_INET, 10, 0)
+#define SET_SADDR_FIRST(byte)                           \
+	op_immediate(R1, (const uint8_t[]){ byte }, 1), \
+		op_payload_set(NETWORK, 12, 1, R1, NFT_PAYLOAD_CSUM_NONE, 0, 0)
 #define SET_SADDR6_FIRST(byte)                          \
 	op_immediate(R1, (const uint8_t[]){ byte }, 1), \
 		op_payload_set(NETWORK, 8, 1, R1, NFT_PAYLOAD_CSUM_NONE, 0, 0)

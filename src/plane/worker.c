@@ -106,14 +106,18 @@ static void add_chains(struct nf_model *m)
 
 static void add_unseal(struct nf_model *m, const struct plane *p)
 {
+	RULE(m, "unseal", "the fast lane's",
+	     OPS(IPV4, LOAD_SADDR_FIRST, op_cmp_u8(NFT_CMP_EQ, R1, LAYOUT_SEAL4_LANE),
+		 SET_SADDR_FIRST(p->range.bytes[0]), op_accept()),
+	     "meta nfproto ipv4 @nh,96,8 %u @nh,96,8 set %u accept", LAYOUT_SEAL4_LANE, p->range.bytes[0]);
 	RULE(m, "unseal", "unseal",
 	     OPS(IPV4, LOAD_SADDR_FIRST, op_cmp_u8(NFT_CMP_EQ, R1, LAYOUT_SEAL4),
-		 SET_SADDR_FIRST(p->range.bytes[0]), op_accept()),
+		 SET_SADDR_FIRST_SUM(p->range.bytes[0]), op_accept()),
 	     NULL);
 	RULE(m, "unseal", "unseal",
 	     OPS(IPV6, LOAD_SADDR6_FIRST, op_cmp_u8(NFT_CMP_EQ, R1, LAYOUT_SEAL6),
 		 SET_SADDR6_FIRST(p->range6.bytes[0]), op_accept()),
-	     NULL);
+	     "meta nfproto ipv6 @nh,64,8 %u @nh,64,8 set %u accept", LAYOUT_SEAL6, p->range6.bytes[0]);
 }
 
 /* What comes from the gateway: DNS to the resolver, the rest where it wants to. */

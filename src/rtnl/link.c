@@ -171,6 +171,7 @@ static void link_read(const struct nlmsghdr *nlh, bool want_stats, struct link *
 	attr_text(tb[IFLA_IFNAME], link->name, sizeof(link->name));
 	attr_text(tb[IFLA_IFALIAS], link->alias, sizeof(link->alias));
 	link->mtu = attr_u32(tb[IFLA_MTU]);
+	link->peer_netns = tb[IFLA_LINK_NETNSID] ? (int32_t)attr_u32(tb[IFLA_LINK_NETNSID]) : -1;
 	link_read_info(tb[IFLA_LINKINFO], tb[IFLA_LINK], link);
 
 	mac = tb[IFLA_ADDRESS];
@@ -235,6 +236,33 @@ int link_get(struct nl_sock *rtnl, const char *name, struct link *ret_link, stru
 	if (r == 0)
 		*ret_link = found;
 	return r;
+}
+
+int link_peer_stats(struct nl_sock *rtnl, const struct link *link, struct rtnl_link_stats64 *ret_stats,
+		    struct an_error *err)
+{
+	_Alignas(4) char buf[REQUEST_BUF];
+	struct link peer = { 0 };
+	struct link_reader reader = { link_copy_cb, &peer, true };
+	struct ifinfomsg *header;
+	struct msg m;
+	int r;
+
+	if (link->peer_index == 0 || link->peer_netns < 0)
+		return -ENODEV;
+	msg_init(&m, buf, sizeof(buf));
+	header = msg_begin(&m, RTM_GETLINK, 0, sizeof(*header));
+	if (header)
+		header->ifi_index = (int)link->peer_index;
+	msg_put_u32(&m, IFLA_TARGET_NETNSID, (uint32_t)link->peer_netns);
+	msg_put_u32(&m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	r = nl_call(rtnl, &m, link_read_cb, &reader, NULL, err);
+	if (r < 0) {
+		error_object(err, "other end of link '%s'", link->name);
+		return r;
+	}
+	*ret_stats = peer.stats;
+	return 0;
 }
 
 int link_dump(struct nl_sock *rtnl, bool stats, link_cb *cb, void *data, struct an_error *err)

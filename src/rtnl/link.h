@@ -38,10 +38,12 @@ struct link_veth {
 /**
  * struct link - a device as the kernel has it
  * @peer_index: ifindex of a veth's other end, in its own namespace; 0 where there is none
+ * @peer_netns: number that the socket's namespace has for that one; -1: none, as it is the same or going
  * @kind:       "veth", "" for hardware
  */
 struct link {
 	uint32_t index, peer_index, mtu, flags;
+	int32_t peer_netns;
 	char name[LINK_NAME], kind[LINK_NAME], alias[LINK_ALIAS];
 	uint8_t mac[LINK_MAC];
 	struct rtnl_link_stats64 stats;
@@ -61,6 +63,12 @@ int link_add_veth(struct nl_sock *rtnl, const struct link_veth *spec, struct an_
  * Return: 0, or a negative errno: ENODEV if there is none (@err untouched then).
  */
 int link_get(struct nl_sock *rtnl, const char *name, struct link *ret_link, struct an_error *err);
+/**
+ * link_peer_stats() - counters of a veth's other end in another namespace
+ * Return: 0, or a negative errno: ENODEV if there is none.
+ */
+int link_peer_stats(struct nl_sock *rtnl, const struct link *link, struct rtnl_link_stats64 *ret_stats,
+		    struct an_error *err);
 /** link_dump() - all. @cb returns 0 to go on. @stats: fill in the counters too. */
 typedef int link_cb(const struct link *link, void *data);
 int link_dump(struct nl_sock *rtnl, bool stats, link_cb *cb, void *data, struct an_error *err);

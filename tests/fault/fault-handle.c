@@ -4,8 +4,10 @@
 #include "bpf/load.h"
 #include "faults.h"
 #include "lab.h"
+#include "netns/netns.h"
 #include "plane/lane.h"
 #include "rtnl/address.h"
+#include "rtnl/classifier.h"
 #include "rtnl/link.h"
 #include <errno.h>
 #include <linux/netlink.h>
@@ -90,6 +92,84 @@ static void without_the_right_to_it_there_is_no_lane_and_all_else(void **state)
 	assert_int_equal(an_worker_up(&w, &spec, &info, NULL), 0);
 	assert_int_equal(info.fast_lane, 1);
 	lab_down(w);
+}
+
+/* How many programs has the worker's end of the link by tcx? */
+static uint32_t attached(struct an_worker *w, uint32_t type)
+{
+	int previous = netns_enter(WORKER_SIDE(w)->netns_fd, NULL);
+	union bpf_attr attr;
+
+	assert_true(previous >= 0);
+	memset(&attr, 0, sizeof(attr));
+	attr.query.target_fd = w->plane.link;
+	attr.query.attach_type = type;
+	assert_int_equal(syscall(SYS_bpf, BPF_PROG_QUERY, &attr, sizeof(attr)), 0);
+	assert_int_equal(netns_leave(previous, 0, NULL), 0);
+	return attr.query.prog_cnt;
+}
+
+enum { TCX_INGRESS = 46, TCX_EGRESS = 47 };
+
+/* It is asked for at the worker's end for what comes in, for what leaves, and at the gateway's. */
+static void without_tcx_the_lane_is_made_by_tc(void **state)
+{
+	struct an_worker_spec spec = lab_spec(1, 10);
+	struct an_worker_info info = { .size = sizeof(info) };
+
+	(void)state;
+	lab_or_skip();
+	for (unsigned int call = 1; call <= 3; call++) {
+		const bool by_tc = call <= 2;
+		struct an_worker *w;
+
+		faults_set("tcx", call, EINVAL);
+		assert_int_equal(an_worker_up(&w, &spec, &info, NULL), 0);
+		assert_in_range(faults_clear(), call, 5); /* with those that undo */
+		assert_int_equal(info.fast_lane, 1);
+		assert_int_equal(attached(w, TCX_INGRESS), !by_tc);
+		assert_int_equal(attached(w, TCX_EGRESS), !by_tc);
+		assert_int_equal(classifier_del(&WORKER_SIDE(w)->rtnl, w->plane.link, NULL), by_tc);
+		lab_down(w);
+	}
+}
+
+/* `up` with its @at-th message failing; 0: none. Return: how many it sent. */
+static unsigned int up_with_failure(unsigned int at, unsigned int *without_lane)
+{
+	struct an_worker_spec spec = lab_spec(0, 10);
+	struct an_worker_info info = { .size = sizeof(info) };
+	struct an_worker *w;
+	unsigned int calls;
+	int r;
+
+	faults_set("sendmsg", at, EPERM);
+	r = an_worker_up(&w, &spec, &info, NULL);
+	calls = faults_clear();
+	if (r < 0)
+		return calls;
+	if (info.fast_lane == 0) {
+		(*without_lane)++;
+		assert_int_equal(attached(w, TCX_INGRESS), 0);
+		assert_int_equal(attached(w, TCX_EGRESS), 0);
+		assert_int_equal(classifier_del(&WORKER_SIDE(w)->rtnl, w->plane.link, NULL), 0);
+	}
+	lab_down(w);
+	return calls;
+}
+
+/* The gateway's part of it is three messages. */
+static void a_lane_that_can_not_be_made_leaves_nothing(void **state)
+{
+	unsigned int without = 0, calls;
+
+	(void)state;
+	lab_or_skip();
+	calls = up_with_failure(0, &without);
+	assert_int_equal(without, 0);
+	for (unsigned int at = 1; at <= calls; at++)
+		up_with_failure(at, &without);
+	assert_int_equal(without, 3);
 }
 
 /* When slot n's lane was shut last. */
@@ -300,6 +380,8 @@ int main(void)
 		cmocka_unit_test(an_open_handle_sees_new_addresses),
 		cmocka_unit_test(an_open_handle_passes_over_slots_that_others_claimed),
 		cmocka_unit_test(without_the_right_to_it_there_is_no_lane_and_all_else),
+		cmocka_unit_test(without_tcx_the_lane_is_made_by_tc),
+		cmocka_unit_test(a_lane_that_can_not_be_made_leaves_nothing),
 		cmocka_unit_test(a_release_shuts_the_lane),
 		cmocka_unit_test(the_end_of_a_port_shuts_the_lane),
 		cmocka_unit_test(an_older_caller_gets_what_it_knows),

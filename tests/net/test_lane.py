@@ -122,6 +122,18 @@ class LaneTest(case.NetCase):
                 sent = sum(after[way] - shown[way] for way in ("tx_packets", "rx_packets"))
                 self.assertLess(self.forwarded() - before, sent * 3 // 4)
 
+    def test_the_links_queue_is_spared(self):
+        """What is handed to the other end at once is no packet that this end has sent."""
+        def sent():
+            return [self.gateway.ip_json("-s", "link", "show", link)[0]["stats64"]["tx"]["packets"]
+                    for link in ("up0", self.actor.info["slot"])]
+        for family in self.families():
+            for inside, outside in (self.outward(family), self.inward(family)[::-1]):
+                for way, source, target in ((0, inside, outside), (1, outside, inside)):
+                    before = sent()[way]
+                    self.assertLane(lambda source=source: source.send(b"at once"), target)
+                    self.assertLess(sent()[way] - before, BURST // 4)
+
     def test_a_slow_flow_goes_the_long_way(self):
         for family in self.families():
             sock, server = self.outward(family)
@@ -174,9 +186,13 @@ class LaneTest(case.NetCase):
         for family in self.families():
             sock, server = self.outward(family, sport=6000)
             packet = self.actor.udp_packet(b"the same", family.public, 6000, 7000)
-            seen, first = self.frames(self.worker, "actornet0", lambda packet=packet: self.actor.frame(packet))
-            self.assertEqual(len(seen), 1, "the first went the long way, most of the others took the lane")
+            send = lambda packet=packet: self.actor.frame(packet)  # the first takes the long way, most others the lane
+            seen, first = self.frames(self.worker, "actornet0", send)
+            self.assertEqual(len(seen), 2 if family.name == "ipv4" else 1, "the seals of both ways")
             self.assertEqual((first.target_mac, first.source_mac, first.ttl), (MAC_WORKER, MAC_UP, 63))
+            seen, first = self.frames(self.outside, "eth0", send)
+            self.assertEqual(len(seen), 1)
+            self.assertTrue(first.sum_ok)
             host, port = server.getpeername()[:2]
             ident = {"ident": 77} if family.name == "ipv4" else {}  # or the kernel makes one up
             packet = wire.ip(wire.udp(b"the same", family.public, host, 7000, port), family.public, host, wire.UDP, **ident)

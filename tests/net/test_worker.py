@@ -79,13 +79,17 @@ class UplinkTest(EverythingCase):
 class NewUplinkTest(case.NetCase):
     """The uplink is made anew under its name: it has another number then."""
 
-    def make_anew(self):
-        """As a network manager would; "taken" has its number then."""
+    def take_away(self):
+        """The link "taken" has its number then."""
         worker, uplink = self.worker, self.worker.uplink
         number = worker.ip_json("link", "show", uplink)[0]["ifindex"]
         worker.ip(f"link set {uplink} netns {os.path.basename(self.lab.router.path)}")
-        worker.ip(f"link add taken index {number} type veth peer name taken1")  # or it would get its number again
+        worker.ip(f"link add taken index {number} type veth peer name taken1")
         self.later(worker.ip, "link del taken")
+
+    def bring_back(self):
+        """As a network manager would."""
+        worker, uplink = self.worker, self.worker.uplink
         self.lab.router.ip(f"link set {uplink} netns {os.path.basename(worker.path)}")
         worker.sysctl(f"ipv6/conf/{uplink}/accept_dad", 0)
         worker.sysctl(f"ipv4/conf/{uplink}/forwarding", 1)
@@ -111,7 +115,8 @@ class NewUplinkTest(case.NetCase):
         actor = self.activate("a", "--egress", "all")
         self.serve_outside(80)
         self.assertEqual(self.forwards(), self.worker.uplink)
-        self.make_anew()
+        self.take_away()
+        self.bring_back()
         for has_number in ("taken", self.worker.uplink):
             self.assertEqual(self.forwards(), has_number)
             for family in self.families():
@@ -120,6 +125,16 @@ class NewUplinkTest(case.NetCase):
                 self.transfer(left, right, 4)
                 self.transfer(right, left, 4)
             self.up()
+
+    def test_tables_are_repaired_without_it(self):
+        self.up()
+        self.serve_outside(80)
+        self.take_away()
+        self.worker.nft("delete table inet actornet")
+        actor = self.activate("a", "--egress", "all")  # makes the table again
+        self.bring_back()
+        for family in self.families():
+            self.assertAnswers(actor, family.public, 80, family.public)
 
 
 class OtherLinkTest(case.NetCase):

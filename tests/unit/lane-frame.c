@@ -213,12 +213,22 @@ void frame_leave(const struct flow *f, struct frame *ret)
 	}
 	build(f, ret, (uint8_t)(f->hops - 1), &outer, &f->remote);
 	put_macs(ret, layout_mac_worker, layout_mac_up);
-	if (f->family == AF_INET) {
-		ret->bytes[FRAME_IP + 12] = LAYOUT_SEAL4;
-		sum_ipv4(ret);
-	} else {
+	if (f->family == AF_INET6) {
 		ret->bytes[FRAME_IP + 8] = LAYOUT_SEAL6;
+		return;
 	}
+	ret->bytes[FRAME_IP + 12] = LAYOUT_SEAL4;
+	sum_ipv4(ret);
+}
+
+void frame_pass(const struct flow *f, struct frame *ret)
+{
+	frame_leave(f, ret);
+	if (!f->outward || f->family != AF_INET)
+		return;
+	ret->bytes[FRAME_IP + 12] = f->plane->range.bytes[0];
+	sum_ipv4(ret);
+	ret->bytes[FRAME_IP + 12] = LAYOUT_SEAL4_LANE;
 }
 
 void frame_assert_same(const struct frame *is, const struct frame *want)

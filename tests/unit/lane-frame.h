@@ -56,9 +56,10 @@ uint32_t flow_checksum(const struct flow *f);
 /** flow_headers() - bytes that are not payload. */
 uint32_t flow_headers(const struct flow *f);
 
-/** frame_come() - as it comes in; frame_leave() - as it leaves. */
+/** frame_come() - as it comes in; frame_leave() - as it leaves by the long way, frame_pass() by the lane. */
 void frame_come(const struct flow *f, struct frame *ret);
 void frame_leave(const struct flow *f, struct frame *ret);
+void frame_pass(const struct flow *f, struct frame *ret);
 /** frame_sum() - the one's complement sum of bytes, not inverted, added to @sum; an odd one has a 0 behind it. */
 uint16_t frame_sum(uint32_t sum, const uint8_t *bytes, uint32_t n);
 /** frame_word(), frame_set_word() - 16 bits in network byte order. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The lane's two programs in the kernel, and frames for them by BPF_PROG_TEST_RUN: the links that they are said to come
+ * The lane's programs in the kernel, and frames for them by BPF_PROG_TEST_RUN: the links that they are said to come
  * in by are there, nothing is sent. One processor, since the memory is each processor's own. The links' far ends are in
  * another namespace, all in one.
  */
@@ -26,7 +26,7 @@ void lab_or_skip(const struct plane *plane);
 void lab_learn(const struct frame *frame, uint32_t mark, uint32_t ingress, uint32_t egress);
 /** lab_learn_flow() - as the long way would. */
 void lab_learn_flow(const struct flow *f);
-/** lab_pass() - one that comes in to lane_pass. Return: the verdict. */
+/** lab_pass() - one that comes in to lane_pass, with nothing on its way. Return: the verdict. */
 uint32_t lab_pass(const struct frame *frame, uint32_t ingress, struct frame *ret);
 /** lab_assert_stays() - it is left to the long way, as it came. */
 void lab_assert_stays(const struct frame *frame, uint32_t ingress);
@@ -36,11 +36,17 @@ void lab_assert_flow_passes(const struct flow *f);
 /** lab_read(), lab_write() - the memory of this processor. */
 void lab_read(struct lane_entry memory[static LANE_ENTRIES]);
 void lab_write(const struct lane_entry memory[static LANE_ENTRIES]);
-/** lab_read_queue(), lab_write_queue() - what it has sent to the worker. */
+/** lab_read_queue(), lab_write_queue() - what it has sent. */
 struct lane_queue lab_read_queue(void);
 void lab_write_queue(const struct lane_queue *queue);
-/** lab_arrive() - show a frame that comes in at the worker's end to lane_arrive, which must let it be. */
-void lab_arrive(const struct frame *frame);
+/**
+ * lab_read_far(), lab_write_far() - what lane_arrive and lane_stamp at far ends have for it, another array here
+ * At those of slots lane_arrive notes what stamp an actor would see.
+ */
+struct lane_queue lab_read_far(void);
+void lab_write_far(const struct lane_queue *queue);
+/** lab_empty() - a queue to which all that was sent has arrived. */
+struct lane_queue lab_empty(uint64_t to_worker, uint64_t to_actors);
 /** lab_shut() - an actor's link, now. */
 void lab_shut(uint32_t link);
 /** lab_clear() - as at first, but for the queue. */
@@ -53,7 +59,7 @@ uint32_t lab_count(struct lane_entry *ret);
  */
 void lab_keep_flow(const struct flow *f);
 
-/** lab_attach() - set the links up, with lane_pass for what comes in by them: once a program. */
+/** lab_attach() - set the links up, with all programs where they belong: once a program. */
 void lab_attach(void);
 /**
  * lab_socket() - a packet socket at the far end of a link, which sees what comes out there

@@ -32,7 +32,7 @@ static int end_of(uint32_t link)
 	return 0;
 }
 
-static void send_frame(const struct flow *f, const struct frame *frame)
+static void send_from(int fd, const struct flow *f, const struct frame *frame)
 {
 	struct virtio_net_hdr head = { .flags = 0 };
 	struct iovec parts[2] = { { &head, sizeof(head) }, { (void *)(uintptr_t)frame->bytes, frame->len } };
@@ -43,7 +43,12 @@ static void send_frame(const struct flow *f, const struct frame *frame)
 						.csum_start = (uint16_t)flow_transport(f),
 						.csum_offset =
 							(uint16_t)(flow_checksum(f) - flow_transport(f)) };
-	assert_int_equal(sendmsg(sockets[end_of(flow_ingress(f))], &message, 0), sizeof(head) + frame->len);
+	assert_int_equal(sendmsg(fd, &message, 0), sizeof(head) + frame->len);
+}
+
+static void send_frame(const struct flow *f, const struct frame *frame)
+{
+	send_from(sockets[end_of(flow_ingress(f))], f, frame);
 }
 
 /* Is it one that was sent here, not what the kernel says by itself? All have this one's ports. */
@@ -93,7 +98,7 @@ static bool comes_out_by_queue(const struct flow *f)
 
 	frame_come(f, &frame);
 	send_frame(f, &frame);
-	frame_leave(f, &frame);
+	frame_pass(f, &frame);
 	if (!receive(f, sockets[out], WAIT_MS, &is))
 		fail_msg("nothing came out by %u", flow_egress(f));
 	frame_assert_same(&is.frame, &frame);
@@ -104,13 +109,14 @@ static bool comes_out_by_queue(const struct flow *f)
 	return queued;
 }
 
-/* To an actor always by the queue; to the worker past it, if nothing is in it. */
+/* Past the queue, if nothing is in it. */
 static void assert_comes_out(const struct flow *f)
 {
-	static const struct lane_queue empty = { .sent = 0 };
+	const struct lane_queue empty = lab_empty(0, 0);
 
 	lab_write_queue(&empty);
-	assert_int_equal(comes_out_by_queue(f), flow_egress(f) != LAYOUT_UP_INDEX);
+	lab_write_far(&empty);
+	assert_false(comes_out_by_queue(f));
 }
 
 static void prepare(void)
@@ -149,70 +155,115 @@ static void what_passes_comes_out_by_the_right_link_alone(void **state)
 	}
 }
 
-static struct flow flow_outward(void)
+static struct flow flow_bound(bool outward)
 {
 	struct flow f = flow_of(plane_of(0), 0);
 
-	for (int kind = 1; flow_egress(&f) != LAYOUT_UP_INDEX; kind++) {
+	for (int kind = 1; f.outward != outward; kind++) {
 		assert_true(kind < KINDS);
 		f = flow_of(plane_of(0), kind);
 	}
 	return f;
 }
 
-static void nothing_overtakes_what_is_on_its_way_to_the_worker(void **state)
+/* What is left to the long way is lost here; else it would come out before the next. */
+static void assert_stays(struct flow *f, const struct lane_queue *queue)
 {
-	static const struct lane_queue waiting = { .sent = 5, .arrived = 4, .last = UINT64_MAX / 2 },
-				       lost = { .sent = 5, .arrived = 4, .last = 1 },
-				       empty = { .sent = 5, .arrived = 5, .last = UINT64_MAX / 2 };
 	struct frame frame;
-	struct flow f;
 
-	(void)state;
-	prepare();
-	f = flow_outward();
-	lab_keep_flow(&f);
-	lab_write_queue(&waiting);
-	assert_true(comes_out_by_queue(&f));
-	lab_write_queue(&empty);
-	assert_false(comes_out_by_queue(&f));
-	assert_int_equal(lab_read_queue().sent, 6);
-	assert_int_equal(lab_read_queue().arrived, 5);
-	assert_true(comes_out_by_queue(&f));
-	frame_leave(&f, &frame);
-	lab_write_queue(&lost); /* long ago: the next one to be sent finds that out */
-	assert_true(comes_out_by_queue(&f));
-	lab_learn(&frame, 0, 0, LAYOUT_UP_INDEX);
-	assert_true(comes_out_by_queue(&f));
-	lab_arrive(&frame);
-	assert_false(comes_out_by_queue(&f));
+	lab_write_queue(queue);
+	frame_come(f, &frame);
+	send_frame(f, &frame);
+	f->word++;
+	assert_comes_out(f);
 }
 
-static void what_is_sent_and_arrives_is_counted(void **state)
+static const uint64_t counts[] = { 0, 1, 7, 255, 256, 65534, 65535, 65536, 1234567890123 };
+#define N_COUNTS (sizeof(counts) / sizeof(*counts))
+
+/* Until the last one that was sent there has arrived. */
+static void nothing_overtakes_what_is_on_its_way_to_the_worker(void **state)
 {
-	static const struct lane_queue none = { .sent = 0 };
-	struct frame frame;
 	struct flow f;
 
 	(void)state;
 	prepare();
-	f = flow_outward();
-	frame_leave(&f, &frame);
-	for (uint64_t n = 1; n <= 3; n++) {
-		/* the last one was a moment ago, however long this test is kept waiting */
-		const struct lane_queue before = { n - 1, 2 * (n - 1), UINT64_MAX / 2 };
+	f = flow_bound(true);
+	lab_keep_flow(&f);
+	for (size_t i = 0; i < N_COUNTS; i++) {
+		const struct lane_queue empty = lab_empty(counts[i], 99);
+
+		lab_write_queue(&empty);
+		assert_false(comes_out_by_queue(&f));
+		assert_int_equal(lab_read_queue().to_worker, counts[i]);
+		assert_int_equal(lab_read_far().arrived, empty.arrived);
+		for (uint64_t sent = 1; sent < 65536; sent += sent < 16 ? 1 : 4093) {
+			struct lane_queue waiting = empty;
+
+			waiting.to_worker += sent;
+			assert_stays(&f, &waiting);
+		}
+	}
+}
+
+/* What was sent since the packet was stamped is still before it. What was sent to others is no actor's to know. */
+static void nothing_overtakes_what_is_on_its_way_to_an_actor(void **state)
+{
+	struct flow f;
+
+	(void)state;
+	prepare();
+	f = flow_bound(false);
+	lab_keep_flow(&f);
+	for (size_t i = 0; i < N_COUNTS; i++) {
+		const struct lane_queue queue = { 99, counts[i], 1 };
+
+		lab_write_far(&queue);
+		lab_write_queue(&queue);
+		assert_false(comes_out_by_queue(&f));
+		assert_int_equal(lab_read_queue().to_actors, counts[i]);
+		assert_int_equal(lab_read_far().arrived, 0);
+		for (uint64_t sent = 1; sent < 65536; sent += sent < 16 ? 1 : 4093) {
+			const struct lane_queue before = { 99, counts[i] - sent, 1 };
+
+			lab_write_queue(&queue);
+			lab_write_far(&before);
+			assert_true(comes_out_by_queue(&f));
+			assert_int_equal(lab_read_queue().to_actors, counts[i] + 1);
+			assert_int_equal(lab_read_far().arrived, 0);
+		}
+	}
+}
+
+/* Whatever it is; to the worker with its number, which is noted there. */
+static void what_is_sent_is_counted_and_stamped(void **state)
+{
+	struct flow f;
+
+	(void)state;
+	prepare();
+	f = flow_bound(true);
+	for (size_t i = 0; i < N_COUNTS; i++) {
+		const struct lane_queue before = lab_empty(counts[i], 7), after = lab_empty(counts[i] + 1, 7);
+		struct frame frame;
+		struct arrival is;
 
 		lab_write_queue(&before);
-		lab_learn(&frame, 0, 0, LAYOUT_UP_INDEX); /* whatever it is */
-		lab_arrive(&frame);
-		lab_arrive(&frame);
-		assert_int_equal(lab_read_queue().sent, n);
-		assert_int_equal(lab_read_queue().arrived, 2 * n);
-		assert_true(lab_read_queue().last < UINT64_MAX / 2);
+		lab_write_far(&before);
+		frame_leave(&f, &frame);
+		send_from(taps[0], &f, &frame);
+		assert_true(receive(&f, sockets[0], WAIT_MS, &is));
+		frame_assert_same(&is.frame, &frame);
+		assert_int_equal(lab_read_queue().to_worker, counts[i] + 1);
+		assert_int_equal(lab_read_queue().to_actors, 7);
+		assert_int_equal(lab_read_far().arrived, after.arrived);
+		for (int j = 0; j < LAB_SLOTS; j++)
+			lab_learn(&frame, 0, LAYOUT_UP_INDEX, LAYOUT_SLOT_INDEX + lab_slots[j]);
+		assert_int_equal(lab_read_queue().to_worker, counts[i] + 1);
+		assert_int_equal(lab_read_queue().to_actors, 7 + LAB_SLOTS);
+		while (receive(&f, taps[0], 0, &is))
+			;
 	}
-	lab_learn(&frame, 0, LAYOUT_UP_INDEX, LAYOUT_SLOT_INDEX + lab_slots[0]); /* not to the worker */
-	assert_int_equal(lab_read_queue().sent, 3);
-	lab_write_queue(&none);
 }
 
 /* As most do that a stack on the same machine sent. */
@@ -279,7 +330,8 @@ int main(void)
 		cmocka_unit_test(tagged_frames_stay),
 		cmocka_unit_test(frames_cut_short_stay),
 		cmocka_unit_test(nothing_overtakes_what_is_on_its_way_to_the_worker),
-		cmocka_unit_test(what_is_sent_and_arrives_is_counted),
+		cmocka_unit_test(nothing_overtakes_what_is_on_its_way_to_an_actor),
+		cmocka_unit_test(what_is_sent_is_counted_and_stamped),
 	};
 
 	return cmocka_run_group_tests_name("lane-live", tests, NULL, NULL);

@@ -243,7 +243,7 @@ static void frames_cut_short_stay(void **state)
 
 		lab_keep_flow(&f);
 		frame_come(&f, &good);
-		frame_leave(&f, &want);
+		frame_pass(&f, &want);
 		for (uint32_t n = shortest(&f); n < good.len; n++) {
 			bad = good;
 			bad.len = n;
@@ -355,7 +355,7 @@ static uint16_t moved(const struct flow *f, const struct frame *bad, uint32_t at
 	uint16_t sum;
 
 	frame_come(f, &in);
-	frame_leave(f, &out);
+	frame_pass(f, &out);
 	if (udp && frame_word(bad, at) == 0)
 		return 0;
 	for (int i = 0; i < 2; i++) {
@@ -373,7 +373,7 @@ static void expect(const struct flow *f, const struct frame *bad, uint32_t at, e
 {
 	const uint32_t word = at - (at - FRAME_IP) % 2;
 
-	frame_leave(f, ret);
+	frame_pass(f, ret);
 	if (rule == PASSES)
 		ret->bytes[at] = bad->bytes[at];
 	else if (rule == HOPS)

@@ -22,7 +22,7 @@ static void assert_learned_flow_passes(const struct flow *f)
 	struct frame in, out, want;
 
 	frame_come(f, &in);
-	frame_leave(f, &want);
+	frame_pass(f, &want);
 	for (int i = 0; i < TRIES; i++) {
 		uint32_t verdict;
 
@@ -89,10 +89,10 @@ static void make_checksums(struct flow *f, bool leaving, uint16_t want)
 	struct frame frame;
 
 	f->word = f->id = 0;
-	(leaving ? frame_leave : frame_come)(f, &frame);
+	(leaving ? frame_pass : frame_come)(f, &frame);
 	f->word = word_for(want, frame_word(&frame, flow_checksum(f)));
 	f->id = word_for(want, frame_word(&frame, FRAME_IP + 10));
-	(leaving ? frame_leave : frame_come)(f, &frame);
+	(leaving ? frame_pass : frame_come)(f, &frame);
 	if (f->protocol == IPPROTO_UDP && want == 0)
 		want = 0xffff;
 	assert_int_equal(frame_word(&frame, flow_checksum(f)), want);
@@ -370,7 +370,7 @@ static void no_flow_is_taken_for_another(void **state)
 		const struct flow f = nth_flow(p, i);
 
 		frame_come(&f, &in);
-		frame_leave(&f, &want);
+		frame_pass(&f, &want);
 		if (lab_pass(&in, flow_ingress(&f), &out) == LAB_REDIRECT) {
 			frame_assert_same(&out, &want);
 			assert_int_equal(remembered_link(memory, &f), flow_egress(&f));
@@ -401,7 +401,7 @@ static void flows_learned_in_turn_pass_as_themselves(void **state)
 			struct frame in, out, want;
 
 			frame_come(&earlier, &in);
-			frame_leave(&earlier, &want);
+			frame_pass(&earlier, &want);
 			if (lab_pass(&in, flow_ingress(&earlier), &out) == LAB_REDIRECT)
 				frame_assert_same(&out, &want);
 			else
