@@ -299,7 +299,7 @@ void lab_write_far(const struct lane_queue *queue)
 
 struct lane_queue lab_empty(uint64_t to_worker, uint64_t to_actors)
 {
-	return (struct lane_queue){ to_worker, to_actors, (to_worker + cpu * LANE_STEP) & 0xffff };
+	return (struct lane_queue){ to_worker, to_actors, (to_worker + (uint64_t)cpu * LANE_STEP) & 0xffff };
 }
 
 void lab_shut(uint32_t link)
