@@ -25,15 +25,15 @@ static int look_at_uplink(struct an_worker *w, struct an_error *err)
 
 static int model_of(struct an_worker *w, enum elements_table which, struct nf_model *m, struct an_error *err)
 {
-	int r = 0;
+	int r;
 
 	if (which == ELEMENTS_GATEWAY) {
 		gateway_model(m, &w->plane);
-	} else {
-		r = look_at_uplink(w, err);
-		if (r == 0)
-			worker_model(m, &w->plane);
+		return 0;
 	}
+	r = look_at_uplink(w, err);
+	if (r == 0)
+		worker_model(m, &w->plane);
 	return r;
 }
 

@@ -11,8 +11,8 @@
  *                of a judged flow (GATEWAY_JUDGED): which link it came in by and left by, MACs, the address it got
  *   lane_pass    where they come in: a packet of a flow that was noted is given the same and handed to that link,
  *                past connection tracking, routing and all hooks; everything else goes the long way
- *   lane_arrive  where packets come in there: notes their stamps
- *   lane_stamp   where they leave: stamps them
+ *   lane_arrive  at the worker's end, where packets come in: notes their stamps
+ *   lane_stamp   and where they leave: stamps them
  *
  * It is a memory of the table's verdicts, not a gate beside it: what the table would no longer let through is not
  * noted again, so a millisecond after a new policy or the loss of the table the lane is shut. A release, or the end
