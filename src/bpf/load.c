@@ -8,8 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* BPF_TCX_INGRESS, BPF_TCX_EGRESS; headers may be older than the kernel. */
-enum { TCX_INGRESS = 46, TCX_EGRESS = 47 };
+#define TCX_INGRESS 46 /* BPF_TCX_INGRESS; headers may be older than the kernel */
 
 static int call_bpf(int command, union bpf_attr *attr, const char *name, struct an_error *err)
 {
@@ -87,7 +86,7 @@ int load_program(struct program *p, const char *name, struct an_error *err)
 	return call_bpf(BPF_PROG_LOAD, &attr, name, err);
 }
 
-static int call_tcx(int command, uint32_t index, bool ingress, int program_fd, struct an_error *err)
+static int call_tcx(int command, uint32_t index, int program_fd, struct an_error *err)
 {
 	union bpf_attr attr;
 
@@ -96,16 +95,16 @@ static int call_tcx(int command, uint32_t index, bool ingress, int program_fd, s
 	memset(&attr, 0, sizeof(attr));
 	attr.target_fd = index; /* target_ifindex has the same place */
 	attr.attach_bpf_fd = (uint32_t)program_fd;
-	attr.attach_type = ingress ? TCX_INGRESS : TCX_EGRESS;
+	attr.attach_type = TCX_INGRESS;
 	return call_bpf(command, &attr, "BPF program", err);
 }
 
-int load_attach(uint32_t index, bool ingress, int program_fd, struct an_error *err)
+int load_attach(uint32_t index, int program_fd, struct an_error *err)
 {
-	return call_tcx(BPF_PROG_ATTACH, index, ingress, program_fd, err);
+	return call_tcx(BPF_PROG_ATTACH, index, program_fd, err);
 }
 
-int load_detach(uint32_t index, bool ingress, int program_fd, struct an_error *err)
+int load_detach(uint32_t index, int program_fd, struct an_error *err)
 {
-	return call_tcx(BPF_PROG_DETACH, index, ingress, program_fd, err);
+	return call_tcx(BPF_PROG_DETACH, index, program_fd, err);
 }

@@ -5,7 +5,6 @@
 
 #include "bpf/program.h"
 #include <actornet/error.h>
-#include <stdbool.h>
 
 #define LOAD_NAME 16 /* BPF_OBJ_NAME_LEN */
 
@@ -29,12 +28,12 @@ int load_array_set(int fd, uint32_t entry, const void *value, struct an_error *e
 int load_program(struct program *p, const char *name, struct an_error *err);
 
 /**
- * load_attach() - for all packets that come in by a link of the thread's namespace (@ingress), or leave by it (tcx)
+ * load_attach() - for all packets that come in by a link of the thread's namespace (tcx)
  * Cheaper for a packet than tc's way (rtnl/classifier.h), which it goes before; takes some 15 ms. Ends with the link.
  * Return: 0 or a negative errno: EINVAL: the kernel has no such thing (before 6.6).
  */
-int load_attach(uint32_t index, bool ingress, int program_fd, struct an_error *err);
+int load_attach(uint32_t index, int program_fd, struct an_error *err);
 /** load_detach() - take it away again. Return: 0 or a negative errno. */
-int load_detach(uint32_t index, bool ingress, int program_fd, struct an_error *err);
+int load_detach(uint32_t index, int program_fd, struct an_error *err);
 
 #endif

@@ -26,17 +26,15 @@ static const char *const sysctls[][2] = {
 /* struct parts - what a lane is made of; the links hold on to the programs, these to the maps: no descriptor is kept */
 struct parts {
 	struct lane_maps maps;
-	int pass, learn, arrive, stamp;
+	int pass, learn;
 };
 
 static void parts_close(struct parts *parts)
 {
-	fd_close(parts->stamp);
-	fd_close(parts->arrive);
 	fd_close(parts->learn);
 	fd_close(parts->pass);
 	fd_close(parts->maps.shut);
-	fd_close(parts->maps.queue);
+	fd_close(parts->maps.queues);
 	fd_close(parts->maps.memory);
 }
 
@@ -49,122 +47,96 @@ static int load_maps(struct lane_maps *maps, struct an_error *err)
 	maps->memory = load_array("actornet_lane", own, sizeof(struct lane_entry), LANE_ENTRIES, err);
 	if (maps->memory < 0)
 		return maps->memory;
-	maps->queue = load_array("actornet_queue", own, sizeof(struct lane_queue), 1, err);
-	if (maps->queue < 0)
-		return maps->queue;
+	maps->queues = load_array("actornet_queue", own, sizeof(struct lane_queue), LANE_WAYS, err);
+	if (maps->queues < 0)
+		return maps->queues;
 	maps->shut = load_array("actornet_shut", common, sizeof(uint64_t), LANE_LINKS, err);
 	return maps->shut < 0 ? maps->shut : 0;
 }
 
-static int load(const struct an_worker *w, struct parts *parts, struct an_error *err)
+/* At up0 by tcx, which costs a packet less than to take part in a block. */
+static int attach_up(struct an_worker *w, const struct parts *parts, struct an_error *err)
 {
-	int r = load_maps(&parts->maps, err);
+	int previous = netns_enter(GATEWAY_SIDE(w)->netns_fd, err);
+
+	if (previous < 0)
+		return previous;
+	return netns_leave(previous, load_attach(LAYOUT_UP_INDEX, parts->pass, err), err);
+}
+
+static void detach_up(struct an_worker *w, const struct parts *parts)
+{
+	int previous = netns_enter(GATEWAY_SIDE(w)->netns_fd, NULL);
+
+	if (previous >= 0)
+		netns_leave(previous, load_detach(LAYOUT_UP_INDEX, parts->pass, NULL), NULL);
+}
+
+static int load_pass(struct parts *parts, struct an_error *err)
+{
 	struct program program;
 
-	if (r < 0)
-		return r;
 	lane_pass(&program, &parts->maps);
 	parts->pass = load_program(&program, "actornet_pass", err);
-	if (parts->pass < 0)
-		return parts->pass;
+	return parts->pass < 0 ? parts->pass : 0;
+}
+
+/* Kernels that don't have tcx don't count what is handed to a link's other end, either: both came with 6.6. */
+static int place_pass(struct an_worker *w, struct parts *parts, struct an_error *err)
+{
+	int r;
+
+	parts->maps.counted = true;
+	r = load_pass(parts, err);
+	if (r < 0 || attach_up(w, parts, NULL) == 0)
+		return r;
+	parts->maps.counted = false;
+	fd_close(parts->pass);
+	return load_pass(parts, err);
+}
+
+/* What comes in comes first: it hands on what the other has come in again. */
+static int place_learn(struct an_worker *w, struct parts *parts, struct an_error *err)
+{
+	struct nl_sock *rtnl = &GATEWAY_SIDE(w)->rtnl;
+	struct program program;
+	int r;
+
 	lane_learn(&program, &w->plane, &parts->maps);
 	parts->learn = load_program(&program, "actornet_learn", err);
 	if (parts->learn < 0)
 		return parts->learn;
-	lane_arrive(&program, &parts->maps);
-	parts->arrive = load_program(&program, "actornet_arrive", err);
-	if (parts->arrive < 0)
-		return parts->arrive;
-	lane_stamp(&program, &parts->maps);
-	parts->stamp = load_program(&program, "actornet_stamp", err);
-	return parts->stamp < 0 ? parts->stamp : 0;
-}
-
-/* A link's own programs, for what comes in and what leaves; without one for that where @out is -1. */
-static int attach_tcx(struct side *side, uint32_t index, int in, int out, struct an_error *err)
-{
-	int previous = netns_enter(side->netns_fd, err), r;
-
-	if (previous < 0)
-		return previous;
-	r = load_attach(index, true, in, err);
-	if (r == 0 && out >= 0)
-		r = load_attach(index, false, out, err);
-	return netns_leave(previous, r, err);
-}
-
-static void detach_tcx(struct side *side, uint32_t index, int in, int out)
-{
-	int previous = netns_enter(side->netns_fd, NULL);
-
-	if (previous < 0)
-		return;
-	load_detach(index, true, in, NULL);
-	load_detach(index, false, out, NULL);
-	netns_leave(previous, 0, NULL);
-}
-
-/*
- * Kernels without tcx don't count what is handed to a link's other end, so there what is for an actor is not: nothing
- * stamps it.
- */
-static int attach_worker(struct an_worker *w, const struct parts *parts, struct an_error *err)
-{
-	struct nl_sock *rtnl = &WORKER_SIDE(w)->rtnl;
-	int r;
-
-	if (attach_tcx(WORKER_SIDE(w), w->plane.link, parts->arrive, parts->stamp, NULL) == 0)
-		return 0;
-	detach_tcx(WORKER_SIDE(w), w->plane.link, parts->arrive, parts->stamp);
-	r = classifier_add(rtnl, w->plane.link, 0, 0, err);
-	if (r == 0)
-		r = classifier_program_in(rtnl, w->plane.link, parts->arrive, "arrive", err);
-	return r;
-}
-
-/* Slots take part in up0's blocks. To have the program at up0 itself, too, only saves time. */
-static int attach_gateway(struct an_worker *w, const struct parts *parts, struct an_error *err)
-{
-	struct nl_sock *rtnl = &GATEWAY_SIDE(w)->rtnl;
-	int r = classifier_add(rtnl, LAYOUT_UP_INDEX, LANE_INGRESS, LANE_EGRESS, err);
-
-	if (r == 0)
-		r = classifier_program(rtnl, LANE_EGRESS, parts->learn, "learn", err);
+	r = classifier_add(rtnl, LAYOUT_UP_INDEX, LANE_INGRESS, LANE_EGRESS, err);
 	if (r == 0)
 		r = classifier_program(rtnl, LANE_INGRESS, parts->pass, "pass", err);
 	if (r == 0)
-		attach_tcx(GATEWAY_SIDE(w), LAYOUT_UP_INDEX, parts->pass, -1, NULL);
+		r = classifier_program(rtnl, LANE_EGRESS, parts->learn, "learn", err);
 	return r;
 }
 
-static void detach(struct an_worker *w, const struct parts *parts)
+static int place(struct an_worker *w, struct parts *parts, struct an_error *err)
 {
-	detach_tcx(WORKER_SIDE(w), w->plane.link, parts->arrive, parts->stamp);
-	classifier_del(&GATEWAY_SIDE(w)->rtnl, LAYOUT_UP_INDEX, NULL);
-	classifier_del(&WORKER_SIDE(w)->rtnl, w->plane.link, NULL);
-}
-
-static int attach(struct an_worker *w, const struct parts *parts, struct an_error *err)
-{
-	int r = attach_worker(w, parts, err);
+	int r = place_pass(w, parts, err);
 
 	if (r == 0)
-		r = attach_gateway(w, parts, err);
-	if (r < 0)
-		detach(w, parts);
+		r = place_learn(w, parts, err);
+	if (r < 0) {
+		classifier_del(&GATEWAY_SIDE(w)->rtnl, LAYOUT_UP_INDEX, NULL);
+		detach_up(w, parts);
+	}
 	return r;
 }
 
 /* The number of the array that shuts it is all that is kept, in the gateway's record. */
 static int build(struct an_worker *w)
 {
-	struct parts parts = { { -1, -1, -1, 0 }, -1, -1, -1, -1 };
-	int r = load(w, &parts, NULL);
+	struct parts parts = { { -1, -1, -1, 0, false }, -1, -1 };
+	int r = load_maps(&parts.maps, NULL);
 
 	if (r == 0)
 		r = load_array_id(parts.maps.shut, &w->plane.lane, NULL);
 	if (r == 0)
-		r = attach(w, &parts, NULL);
+		r = place(w, &parts, NULL);
 	parts_close(&parts);
 	return r;
 }

@@ -3,6 +3,37 @@
 #include "plane/lane-code.h"
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <string.h>
+
+#define FLOW_WORD(i) (int16_t)(FLOW + 8 * (i))
+
+const struct lane_ip lane_ip4 = {
+	.ethertype = ETH_P_IP,
+	.protocol = IP + 9,
+	.hops = IP + 8,
+	.from = IP + 12,
+	.payload = IP + 20,
+	.len = 4,
+	.mark = 4 << 8,
+	.labels = LABELS,
+};
+
+const struct lane_ip lane_ip6 = {
+	.ethertype = ETH_P_IPV6,
+	.protocol = IP + 6,
+	.hops = IP + 7,
+	.from = IP + 8,
+	.payload = IP + 40,
+	.len = 16,
+	.mark = 6 << 8,
+	.labels = LABELS + OWN_LABELS,
+};
+
+void code_begin(struct program *p)
+{
+	program_copy(p, CONTEXT, R1);
+	code_load_context(p, LINK, CONTEXT_FIELD(ifindex));
+}
 
 void code_load_context(struct program *p, uint8_t to, int16_t field)
 {
@@ -20,6 +51,16 @@ void code_need(struct program *p, int bytes, uint8_t otherwise)
 	program_copy(p, R4, PACKET);
 	program_math(p, BPF_ADD, R4, bytes);
 	program_jump_by(p, BPF_JGT, R4, R5, otherwise);
+}
+
+void code_put(struct program *p, struct place to, const uint8_t *bytes, int n)
+{
+	for (int i = 0; i < n; i += 4) {
+		int32_t word;
+
+		memcpy(&word, bytes + i, 4);
+		program_store_value(p, BYTES_4, to.base, (int16_t)(to.offset + i), word);
+	}
 }
 
 void code_copy(struct program *p, struct place to, struct place from, int n)
@@ -46,62 +87,61 @@ void code_find_time(struct program *p)
 	program_store(p, BYTES_8, STACK, NOW, R0);
 }
 
-/* UDP, or a segment from the middle of a connection. @payload: where the transport's header begins. */
-static void read_transport(struct program *p, int payload, uint8_t plain)
+void code_families(struct program *p)
 {
-	program_load(p, BYTES_4, R2, PACKET, (int16_t)payload);
-	program_store(p, BYTES_4, STACK, FLOW_FIELD(ports), R2);
-	program_jump(p, BPF_JEQ, PROTOCOL, IPPROTO_UDP, plain);
-	program_jump(p, BPF_JNE, PROTOCOL, IPPROTO_TCP, OUT);
-	code_need(p, payload + TCP_LEN, OUT);
-	program_load(p, BYTES_1, R2, PACKET, (int16_t)(payload + TCP_FLAGS));
-	program_math(p, BPF_AND, R2, TH_FIN | TH_SYN | TH_RST | TH_ACK);
-	program_jump(p, BPF_JNE, R2, TH_ACK, OUT);
-	program_label(p, plain);
-}
-
-static void read_ipv6(struct program *p)
-{
-	code_need(p, IP6_PAYLOAD + UDP_LEN, OUT);
-	program_load(p, BYTES_1, R2, PACKET, IP);
-	program_math(p, BPF_AND, R2, 0xf0);
-	program_jump(p, BPF_JNE, R2, 0x60, OUT);
-	program_load(p, BYTES_1, PROTOCOL, PACKET, IP6_NEXT);
-	code_copy(p, AT(STACK, FLOW_FIELD(from)), AT(PACKET, IP6_FROM), 32);
-	read_transport(p, IP6_PAYLOAD, PLAIN6);
-	program_math(p, BPF_OR, PROTOCOL, FAMILY6);
+	code_load_packet(p);
+	code_load_context(p, R2, CONTEXT_FIELD(protocol));
+	program_jump(p, BPF_JEQ, R2, htons(lane_ip6.ethertype), V6);
+	program_jump(p, BPF_JNE, R2, htons(lane_ip4.ethertype), OUT);
 }
 
 /* A whole one without options. */
-static void read_ipv4(struct program *p)
+static void check_ipv4(struct program *p)
 {
-	code_need(p, IP4_PAYLOAD + UDP_LEN, OUT);
 	program_load(p, BYTES_1, R2, PACKET, IP);
 	program_jump(p, BPF_JNE, R2, 0x45, OUT);
 	program_load(p, BYTES_2, R2, PACKET, IP4_FRAGMENT);
 	program_math(p, BPF_AND, R2, htons(0x3fff));
 	program_jump(p, BPF_JNE, R2, 0, OUT);
-	program_load(p, BYTES_1, PROTOCOL, PACKET, IP4_PROTOCOL);
-	code_copy(p, AT(STACK, FLOW_FIELD(from)), AT(PACKET, IP4_FROM), 4);
-	code_copy(p, AT(STACK, FLOW_FIELD(to)), AT(PACKET, IP4_TO), 4);
-	read_transport(p, IP4_PAYLOAD, PLAIN4);
-	program_math(p, BPF_OR, PROTOCOL, FAMILY4);
 }
 
-void code_read_flow(struct program *p)
+static void check_ipv6(struct program *p)
 {
-	for (int i = 0; i < (int)sizeof(struct lane_flow); i += 8)
-		program_store_value(p, BYTES_8, STACK, (int16_t)(FLOW + i), 0);
-	code_load_packet(p);
-	code_load_context(p, R2, CONTEXT_FIELD(protocol));
-	program_jump(p, BPF_JEQ, R2, htons(ETH_P_IP), V4);
-	program_jump(p, BPF_JNE, R2, htons(ETH_P_IPV6), OUT);
-	read_ipv6(p);
-	program_jump(p, BPF_JA, 0, 0, KEYED);
-	program_label(p, V4);
-	read_ipv4(p);
-	program_label(p, KEYED);
-	program_store(p, BYTES_4, STACK, FLOW_FIELD(protocol), PROTOCOL);
+	program_load(p, BYTES_1, R2, PACKET, IP);
+	program_math(p, BPF_AND, R2, 0xf0);
+	program_jump(p, BPF_JNE, R2, 0x60, OUT);
+}
+
+/* UDP, or a segment from the middle of a connection. R3 = which. */
+static void check_transport(struct program *p, const struct lane_ip *ip)
+{
+	program_load(p, BYTES_1, R3, PACKET, ip->protocol);
+	program_jump(p, BPF_JEQ, R3, IPPROTO_UDP, OWN(ip, PLAIN));
+	program_jump(p, BPF_JNE, R3, IPPROTO_TCP, OUT);
+	code_need(p, ip->payload + TCP_LEN, OUT);
+	program_load(p, BYTES_1, R2, PACKET, (int16_t)(ip->payload + TCP_FLAGS));
+	program_math(p, BPF_AND, R2, TH_FIN | TH_SYN | TH_RST | TH_ACK);
+	program_jump(p, BPF_JNE, R2, TH_ACK, OUT);
+	program_label(p, OWN(ip, PLAIN));
+}
+
+void code_read_flow(struct program *p, const struct lane_ip *ip)
+{
+	code_need(p, ip->payload + UDP_LEN, OUT);
+	if (ip == &lane_ip4)
+		check_ipv4(p);
+	else
+		check_ipv6(p);
+	check_transport(p, ip);
+	program_math(p, BPF_OR, R3, ip->mark);
+	program_store(p, BYTES_8, STACK, FLOW_FIELD(protocol), R3);
+	code_copy(p, AT(STACK, FLOW_FIELD(ports)), AT(PACKET, ip->payload), 4);
+	code_copy(p, AT(STACK, FLOW_FIELD(addresses)), AT(PACKET, ip->from), 2 * ip->len);
+}
+
+int code_words(const struct lane_ip *ip)
+{
+	return ((int)offsetof(struct lane_flow, addresses) + 2 * ip->len) / 8;
 }
 
 void code_find_place(struct program *p, int array_fd, uint8_t otherwise)
@@ -114,11 +154,11 @@ void code_find_place(struct program *p, int array_fd, uint8_t otherwise)
 }
 
 /* A multiplication mixes upwards, the shift brings that down again. */
-void code_find_entry(struct program *p, const struct lane_maps *maps)
+void code_find_entry(struct program *p, const struct lane_maps *maps, const struct lane_ip *ip)
 {
 	program_set(p, R2, (int32_t)maps->seed);
-	for (int i = 0; i < (int)sizeof(struct lane_flow); i += 8) {
-		program_load(p, BYTES_8, R3, STACK, (int16_t)(FLOW + i));
+	for (int i = 0; i < code_words(ip); i++) {
+		program_load(p, BYTES_8, R3, STACK, FLOW_WORD(i));
 		program_math_by(p, BPF_XOR, R2, R3);
 		program_math(p, BPF_MUL, R2, 0x5bd1e995);
 		program_copy(p, R3, R2);
@@ -131,29 +171,31 @@ void code_find_entry(struct program *p, const struct lane_maps *maps)
 	program_copy(p, ENTRY, R0);
 }
 
-void code_find_queue(struct program *p, const struct lane_maps *maps, uint8_t otherwise)
+/* The difference of two numbers, less one, has its highest bit set if they are the same. */
+void code_find_queue(struct program *p, const struct lane_maps *maps, bool across, uint8_t otherwise)
 {
-	program_store_value(p, BYTES_4, STACK, INDEX, 0);
-	code_find_place(p, maps->queue, otherwise);
+	program_copy(p, R2, LINK);
+	program_math(p, BPF_XOR, R2, LAYOUT_UP_INDEX);
+	program_math(p, BPF_SUB, R2, 1);
+	program_math(p, BPF_RSH, R2, 63);
+	if (across)
+		program_math(p, BPF_XOR, R2, 1);
+	program_store(p, BYTES_4, STACK, INDEX, R2);
+	code_find_place(p, maps->queues, otherwise);
 }
 
-void code_count(struct program *p, int16_t field)
-{
-	program_load(p, BYTES_8, R2, R0, field);
-	program_math(p, BPF_ADD, R2, 1);
-	program_store(p, BYTES_8, R0, field, R2);
-}
-
-void code_stamp(struct program *p, const struct lane_maps *maps, int16_t field, uint8_t otherwise)
+void code_find_step(struct program *p)
 {
 	program_call(p, BPF_FUNC_get_smp_processor_id);
 	program_math(p, BPF_MUL, R0, LANE_STEP);
 	program_store(p, BYTES_8, STACK, STEP, R0);
-	code_find_queue(p, maps, otherwise);
-	program_load(p, BYTES_8, R2, R0, field);
-	program_load(p, BYTES_8, R3, STACK, STEP);
-	program_math_by(p, BPF_ADD, R2, R3);
-	program_math(p, BPF_AND, R2, 0xffff);
+}
+
+void code_hand_over(struct program *p, int32_t function, int32_t flags)
+{
+	program_set(p, R2, flags);
+	program_call(p, function);
+	program_exit(p);
 }
 
 void code_end(struct program *p, uint8_t label, int32_t verdict)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the fast lane's programs have in common: where things are, and the steps that more than one of them takes. Each
- * function here appends a step to a program.
+ * What the fast lane's programs have in common: where things are, and the steps that both take. Each function here
+ * appends a step to a program. The families' packets are handled apart, by the same steps with other numbers.
  */
 #ifndef PLANE_LANE_CODE_H
 #define PLANE_LANE_CODE_H
@@ -11,37 +11,40 @@
 #include <netinet/in.h>
 #include <stddef.h>
 
-/* Places of fields in a frame. */
+/* Places of fields in a frame, in a transport's header. */
 enum {
 	IP = ETH_HLEN,
 	IP4_FRAGMENT = IP + 6,
-	IP4_TTL = IP + 8,
-	IP4_PROTOCOL = IP + 9,
 	IP4_CHECKSUM = IP + 10,
-	IP4_FROM = IP + 12,
-	IP4_TO = IP + 16,
-	IP4_PAYLOAD = IP + 20,
-	IP6_NEXT = IP + 6,
-	IP6_HOPS = IP + 7,
-	IP6_FROM = IP + 8,
-	IP6_TO = IP + 24,
-	IP6_PAYLOAD = IP + 40,
-	TCP_FLAGS = 13, /* of its header */
+	TCP_FLAGS = 13,
 	TCP_CHECKSUM = 16,
 	TCP_LEN = 20,
 	UDP_CHECKSUM = 6,
 	UDP_LEN = 8,
 };
 
-#define FAMILY4 (4 << 8) /* in lane_flow.protocol */
-#define FAMILY6 (6 << 8)
+/**
+ * struct lane_ip - what is particular to a family; places are in a frame
+ * @protocol, @hops, @from, @payload: the protocol's byte, the hop limit's, the source's first, the transport's first
+ * @len:       bytes of an address; the destination is behind the source
+ * @mark:      4 or 6, in lane_flow.protocol
+ * @labels:    its own begin behind this
+ */
+struct lane_ip {
+	uint16_t ethertype;
+	int16_t protocol, hops, from, payload;
+	int len, mark;
+	uint8_t labels;
+};
 
-/* Registers for the length of a program. */
-#define CONTEXT	 R6
-#define PACKET	 R7
-#define PROTOCOL R8
-#define ENTRY	 R9
-#define STACK	 R10
+extern const struct lane_ip lane_ip4, lane_ip6;
+
+/* Registers for the length of a program. LINK: number of the packet's link. */
+#define CONTEXT R6
+#define PACKET	R7
+#define LINK	R8
+#define ENTRY	R9
+#define STACK	R10
 
 /* The stack, from its end. */
 enum {
@@ -64,31 +67,20 @@ enum {
 enum label {
 	OUT = 1,
 	DROP,
-	V4,
-	KEYED,
-	PLAIN4,
-	PLAIN6,
-	HOPS,
-	TCP,
-	LEGACY,
-	WORKER4,
-	WORKER6,
-	WRITE6,
-	READY,
-	CONSTANTS6,
-	CONSTANTS,
-	OUTER6,
-	OUTERS,
-	OUTWARD,
-	SEALED,
-	NOTED,
-	ARRIVED,
-	AT_ONCE,
+	V6,
+	COME,
 	BY_LINK,
-	SENT,
-	SENT_UP,
+	LABELS, /* from here on one of each a family: OWN() */
+	PLAIN = 0,
 	ACTORS,
+	TCP,
+	INWARD,
+	OUTWARD,
+	READY,
+	OWN_LABELS,
 };
+
+#define OWN(ip, label) (uint8_t)((ip)->labels + (label))
 
 /* Where bytes are: an offset from what a register points to. */
 struct place {
@@ -98,32 +90,38 @@ struct place {
 
 #define AT(base, offset) ((struct place){ base, (int16_t)(offset) })
 
+/** code_begin() - CONTEXT and LINK, for good. */
+void code_begin(struct program *p);
 /** code_load_context() - @to = a field of the packet's context (CONTEXT_FIELD). */
 void code_load_context(struct program *p, uint8_t to, int16_t field);
 /** code_load_packet() - PACKET and R5 = its begin and end, anew after each call that may have moved it. */
 void code_load_packet(struct program *p);
 /** code_need() - is so much of it there to be read? The verifier wants to see that. R4 is lost. */
 void code_need(struct program *p, int bytes, uint8_t otherwise);
+/** code_put() - constant bytes, 4 by 4. */
+void code_put(struct program *p, struct place to, const uint8_t *bytes, int n);
 /** code_copy() - @n bytes, 4 by 4. R2 is lost. */
 void code_copy(struct program *p, struct place to, struct place from, int n);
 /** code_fold() - R2 = a sum folded to 16 bits. R3 is lost. */
 void code_fold(struct program *p, int times);
 /** code_find_time() - NOW and R0 = the monotonic clock, ns. */
 void code_find_time(struct program *p);
+/** code_families() - to V6 with a packet of IPv6, to OUT with one of neither. PACKET, R5 as code_load_packet(). */
+void code_families(struct program *p);
 /** code_read_flow() - the packet's flow onto the stack, but for its link; to OUT with what takes no lane. */
-void code_read_flow(struct program *p);
+void code_read_flow(struct program *p, const struct lane_ip *ip);
+/** code_words() - of a flow: so much of it, 8 bytes each, says all of this family's. */
+int code_words(const struct lane_ip *ip);
 /** code_find_place() - R0 = the place of an array that INDEX says. */
 void code_find_place(struct program *p, int array_fd, uint8_t otherwise);
 /** code_find_entry() - ENTRY = the flow's place in the memory. */
-void code_find_entry(struct program *p, const struct lane_maps *maps);
-/** code_find_queue() - R0 = what is known of this processor's queue (struct lane_queue). */
-void code_find_queue(struct program *p, const struct lane_maps *maps, uint8_t otherwise);
-/** code_count() - one more in a field of that (QUEUE_FIELD). R2 is lost. */
-void code_count(struct program *p, int16_t field);
-/**
- * code_stamp() - R2 = 16 bits of a count in the queue (QUEUE_FIELD); each processor's begin elsewhere. R0 = the queue.
- */
-void code_stamp(struct program *p, const struct lane_maps *maps, int16_t field, uint8_t otherwise);
+void code_find_entry(struct program *p, const struct lane_maps *maps, const struct lane_ip *ip);
+/** code_find_queue() - R0 = the queue of what leaves by the packet's link, or by the other side's (@across). */
+void code_find_queue(struct program *p, const struct lane_maps *maps, bool across, uint8_t otherwise);
+/** code_find_step() - STEP = what this processor adds to numbers of packets. R0 is lost. */
+void code_find_step(struct program *p);
+/** code_hand_over() - the end: to the link whose number R1 is, by a function for that (BPF_FUNC_redirect*). */
+void code_hand_over(struct program *p, int32_t function, int32_t flags);
 /** code_end() - here it ends, with a verdict. */
 void code_end(struct program *p, uint8_t label, int32_t verdict);
 

@@ -6,21 +6,18 @@
 #include <string.h>
 
 /* A hop limit that ends here is the long way's to report. */
-static void check_hop(struct program *p)
+static void check_hop(struct program *p, const struct lane_ip *ip)
 {
-	program_load(p, BYTES_1, R2, PACKET, IP4_TTL);
-	program_jump(p, BPF_JLT, PROTOCOL, FAMILY6, HOPS);
-	program_load(p, BYTES_1, R2, PACKET, IP6_HOPS);
-	program_label(p, HOPS);
+	program_load(p, BYTES_1, R2, PACKET, ip->hops);
 	program_jump(p, BPF_JLE, R2, 1, OUT);
 }
 
 /* To OUT unless the entry is this flow's, and no older than it may be. */
-static void check_entry(struct program *p)
+static void check_entry(struct program *p, const struct lane_ip *ip)
 {
-	for (int i = 0; i < (int)sizeof(struct lane_flow); i += 8) {
-		program_load(p, BYTES_8, R2, STACK, (int16_t)(FLOW + i));
-		program_load(p, BYTES_8, R3, ENTRY, (int16_t)i);
+	for (int i = 0; i < code_words(ip); i++) {
+		program_load(p, BYTES_8, R2, STACK, (int16_t)(FLOW + 8 * i));
+		program_load(p, BYTES_8, R3, ENTRY, (int16_t)(ENTRY_FIELD(flow) + 8 * i));
 		program_jump_by(p, BPF_JNE, R2, R3, OUT);
 	}
 	code_find_time(p);
@@ -29,12 +26,12 @@ static void check_entry(struct program *p)
 }
 
 /* To OUT if the actor's link, which is not up0, was shut since the entry was made. */
-static void check_shut(struct program *p, const struct lane_maps *maps)
+static void check_shut(struct program *p, const struct lane_maps *maps, const struct lane_ip *ip)
 {
-	code_load_context(p, R2, CONTEXT_FIELD(ifindex));
-	program_jump(p, BPF_JNE, R2, LAYOUT_UP_INDEX, ACTORS);
+	program_copy(p, R2, LINK);
+	program_jump(p, BPF_JNE, R2, LAYOUT_UP_INDEX, OWN(ip, ACTORS));
 	program_load(p, BYTES_4, R2, ENTRY, ENTRY_FIELD(link));
-	program_label(p, ACTORS);
+	program_label(p, OWN(ip, ACTORS));
 	program_math(p, BPF_AND, R2, LANE_LINKS - 1);
 	program_store(p, BYTES_4, STACK, INDEX, R2);
 	code_find_place(p, maps->shut, OUT);
@@ -44,23 +41,26 @@ static void check_shut(struct program *p, const struct lane_maps *maps)
 	program_jump_by(p, BPF_JLE, R3, R2, OUT);
 }
 
-/* The transport's checksum, which comes first: nothing else has been changed if the packet can't be written to. */
-static void write_transport(struct program *p)
+/* To OUT unless all that this processor sent that way by the queue has come. */
+static void check_queue(struct program *p, const struct lane_maps *maps)
 {
-	const int udp = IP4_PAYLOAD + UDP_CHECKSUM, tcp = IP4_PAYLOAD + TCP_CHECKSUM;
+	code_find_queue(p, maps, true, OUT);
+	program_load(p, BYTES_8, R2, R0, QUEUE_FIELD(sent));
+	program_load(p, BYTES_8, R3, R0, QUEUE_FIELD(come));
+	program_jump_by(p, BPF_JNE, R2, R3, OUT);
+}
 
+/* The transport's checksum, which comes first: nothing else has been changed if the packet can't be written to. */
+static void write_transport(struct program *p, const struct lane_ip *ip)
+{
 	program_copy(p, R1, CONTEXT);
-	program_set(p, R2, tcp);
+	program_set(p, R2, ip->payload + TCP_CHECKSUM);
 	program_set(p, R5, BPF_F_PSEUDO_HDR);
-	program_copy(p, R3, PROTOCOL);
-	program_math(p, BPF_AND, R3, 0xff);
-	program_jump(p, BPF_JEQ, R3, IPPROTO_TCP, TCP);
-	program_set(p, R2, udp);
+	program_load(p, BYTES_8, R3, STACK, FLOW_FIELD(protocol));
+	program_jump(p, BPF_JEQ, R3, ip->mark | IPPROTO_TCP, OWN(ip, TCP));
+	program_set(p, R2, ip->payload + UDP_CHECKSUM);
 	program_set(p, R5, BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0);
-	program_label(p, TCP);
-	program_jump(p, BPF_JLT, PROTOCOL, FAMILY6, LEGACY);
-	program_math(p, BPF_ADD, R2, IP6_PAYLOAD - IP4_PAYLOAD);
-	program_label(p, LEGACY);
+	program_label(p, OWN(ip, TCP));
 	program_set(p, R3, 0); /* by a difference */
 	program_load(p, BYTES_4, R4, ENTRY, ENTRY_FIELD(difference));
 	program_call(p, BPF_FUNC_l4_csum_replace);
@@ -68,16 +68,15 @@ static void write_transport(struct program *p)
 }
 
 /* One hop less. */
-static void write_hop(struct program *p, int16_t place)
+static void write_hop(struct program *p, const struct lane_ip *ip)
 {
-	program_load(p, BYTES_1, R2, PACKET, place);
+	program_load(p, BYTES_1, R2, PACKET, ip->hops);
 	program_math(p, BPF_SUB, R2, 1);
-	program_store(p, BYTES_1, PACKET, place, R2);
+	program_store(p, BYTES_1, PACKET, ip->hops, R2);
 }
 
-static void write_ipv4(struct program *p)
+static void write_ip_checksum(struct program *p)
 {
-	write_hop(p, IP4_TTL);
 	program_load(p, BYTES_2, R2, PACKET, IP4_CHECKSUM);
 	program_math(p, BPF_XOR, R2, 0xffff);
 	program_load(p, BYTES_4, R3, ENTRY, ENTRY_FIELD(difference_ip));
@@ -85,38 +84,35 @@ static void write_ipv4(struct program *p)
 	code_fold(p, 1);
 	program_math(p, BPF_XOR, R2, 0xffff);
 	program_store(p, BYTES_2, PACKET, IP4_CHECKSUM, R2);
-	code_load_context(p, R3, CONTEXT_FIELD(ifindex));
-	program_jump(p, BPF_JEQ, R3, LAYOUT_UP_INDEX, WORKER4);
-	code_copy(p, AT(PACKET, IP4_FROM), AT(ENTRY, ENTRY_FIELD(address)), 4);
-	program_jump(p, BPF_JA, 0, 0, READY);
-	program_label(p, WORKER4);
-	code_copy(p, AT(PACKET, IP4_TO), AT(ENTRY, ENTRY_FIELD(address)), 4);
-	program_jump(p, BPF_JA, 0, 0, READY);
 }
 
-static void write_ipv6(struct program *p)
+/* What is put in place of one of the addresses, and the MACs of the link that it leaves by. */
+static void write_addresses(struct program *p, const struct lane_ip *ip, bool inward)
 {
-	code_need(p, IP6_PAYLOAD, DROP);
-	write_hop(p, IP6_HOPS);
-	code_load_context(p, R3, CONTEXT_FIELD(ifindex));
-	program_jump(p, BPF_JEQ, R3, LAYOUT_UP_INDEX, WORKER6);
-	code_copy(p, AT(PACKET, IP6_FROM), AT(ENTRY, ENTRY_FIELD(address)), 16);
-	program_jump(p, BPF_JA, 0, 0, READY);
-	program_label(p, WORKER6);
-	code_copy(p, AT(PACKET, IP6_TO), AT(ENTRY, ENTRY_FIELD(address)), 16);
+	const int16_t at = (int16_t)(inward ? ip->from + ip->len : ip->from);
+
+	uint8_t macs[2 * ETH_ALEN];
+
+	memcpy(macs, inward ? layout_mac_inner : layout_mac_worker, ETH_ALEN);
+	memcpy(macs + ETH_ALEN, inward ? layout_mac_gateway : layout_mac_up, ETH_ALEN);
+	code_put(p, AT(PACKET, 0), macs, sizeof(macs));
+	code_copy(p, AT(PACKET, at), AT(ENTRY, ENTRY_FIELD(address)), ip->len);
 }
 
 /* The rest of what the long way would do; what has come so far is dropped rather than let go half done. */
-static void write_packet(struct program *p)
+static void write_packet(struct program *p, const struct lane_ip *ip)
 {
 	code_load_packet(p);
-	code_need(p, IP4_PAYLOAD, DROP);
-	code_copy(p, AT(PACKET, 0), AT(ENTRY, ENTRY_FIELD(macs)), 12);
-	program_jump(p, BPF_JGE, PROTOCOL, FAMILY6, WRITE6);
-	write_ipv4(p);
-	program_label(p, WRITE6);
-	write_ipv6(p);
-	program_label(p, READY);
+	code_need(p, ip->payload, DROP);
+	write_hop(p, ip);
+	if (ip == &lane_ip4)
+		write_ip_checksum(p);
+	program_jump(p, BPF_JEQ, LINK, LAYOUT_UP_INDEX, OWN(ip, INWARD));
+	write_addresses(p, ip, false);
+	program_jump(p, BPF_JA, 0, 0, OWN(ip, READY));
+	program_label(p, OWN(ip, INWARD));
+	write_addresses(p, ip, true);
+	program_label(p, OWN(ip, READY));
 }
 
 uint32_t lane_place(uint32_t link)
@@ -124,64 +120,61 @@ uint32_t lane_place(uint32_t link)
 	return link & (LANE_LINKS - 1);
 }
 
-/* To the link's other end at once (redirect_peer), or by its queue (redirect). */
-static void hand_over(struct program *p, int32_t function)
+static void pass(struct program *p, const struct lane_maps *maps, const struct lane_ip *ip)
 {
+	code_read_flow(p, ip);
+	check_hop(p, ip);
+	program_store(p, BYTES_4, STACK, FLOW_FIELD(link), LINK);
+	code_find_entry(p, maps, ip);
+	check_entry(p, ip);
+	check_shut(p, maps, ip);
+	check_queue(p, maps);
+	write_transport(p, ip);
+	write_packet(p, ip);
 	program_load(p, BYTES_4, R1, ENTRY, ENTRY_FIELD(link));
-	program_set(p, R2, 0);
-	program_call(p, function);
-	program_exit(p);
+	if (!maps->counted)
+		program_jump(p, BPF_JEQ, LINK, LAYOUT_UP_INDEX, BY_LINK);
+	code_hand_over(p, BPF_FUNC_redirect_peer, 0);
 }
 
-/* To OUT, if it is for the worker, unless the last that this processor sent there has arrived. It gets its stamp. */
-static void check_arrived(struct program *p, const struct lane_maps *maps)
+/* What lane_learn had come in again: on to the link's other end. */
+static void come_again(struct program *p, const struct lane_maps *maps)
 {
-	code_load_context(p, R2, CONTEXT_FIELD(ifindex));
-	program_jump(p, BPF_JEQ, R2, LAYOUT_UP_INDEX, ARRIVED);
-	code_stamp(p, maps, QUEUE_FIELD(to_worker), OUT);
-	program_load(p, BYTES_8, R3, R0, QUEUE_FIELD(arrived));
-	program_jump_by(p, BPF_JNE, R2, R3, OUT);
-	program_store(p, BYTES_4, CONTEXT, CONTEXT_FIELD(tc_index), R2);
-	program_label(p, ARRIVED);
-}
-
-/*
- * To the other end at once: of up0, since nothing is before it; of an actor's link, if the packet was queued on this
- * processor behind all that this has sent to actors. Else by the link and its queue.
- */
-static void send_on(struct program *p, const struct lane_maps *maps)
-{
-	code_load_context(p, R2, CONTEXT_FIELD(ifindex));
-	program_jump(p, BPF_JNE, R2, LAYOUT_UP_INDEX, AT_ONCE);
-	code_stamp(p, maps, QUEUE_FIELD(to_actors), BY_LINK);
-	code_load_context(p, R3, CONTEXT_FIELD(tc_index));
-	program_jump_by(p, BPF_JNE, R2, R3, BY_LINK);
-	program_store_value(p, BYTES_4, CONTEXT, CONTEXT_FIELD(tc_index), 0); /* not for the actor to see */
-	program_label(p, AT_ONCE);
-	hand_over(p, BPF_FUNC_redirect_peer);
-	program_label(p, BY_LINK);
-	hand_over(p, BPF_FUNC_redirect);
+	code_find_step(p);
+	code_find_queue(p, maps, false, DROP);
+	code_load_context(p, R2, CONTEXT_FIELD(mark));
+	program_load(p, BYTES_8, R3, STACK, STEP);
+	program_math_by(p, BPF_SUB, R2, R3);
+	program_math(p, BPF_AND, R2, LANE_NUMBERS);
+	program_store(p, BYTES_8, R0, QUEUE_FIELD(come), R2);
+	program_store_value(p, BYTES_4, CONTEXT, CONTEXT_FIELD(mark), 0);
+	program_copy(p, R1, CONTEXT);
+	program_set(p, R2, PACKET_HOST); /* of another host's, as it came in at this end */
+	program_call(p, BPF_FUNC_skb_change_type);
+	program_copy(p, R1, LINK);
+	code_hand_over(p, BPF_FUNC_redirect_peer, 0);
 }
 
 void lane_pass(struct program *p, const struct lane_maps *maps)
 {
 	memset(p, 0, sizeof(*p));
-	program_copy(p, CONTEXT, R1);
+	code_begin(p);
+	code_load_context(p, R2, CONTEXT_FIELD(mark));
+	program_jump(p, BPF_JNE, R2, 0, COME);
 	code_load_context(p, R2, CONTEXT_FIELD(vlan_present));
 	program_jump(p, BPF_JNE, R2, 0, OUT);
 	code_load_context(p, R2, CONTEXT_FIELD(pkt_type));
 	program_jump(p, BPF_JNE, R2, PACKET_HOST, OUT);
-	code_read_flow(p);
-	check_hop(p);
-	code_load_context(p, R2, CONTEXT_FIELD(ifindex));
-	program_store(p, BYTES_4, STACK, FLOW_FIELD(link), R2);
-	code_find_entry(p, maps);
-	check_entry(p);
-	check_shut(p, maps);
-	check_arrived(p, maps);
-	write_transport(p);
-	write_packet(p);
-	send_on(p, maps);
+	code_families(p);
+	pass(p, maps, &lane_ip4);
+	program_label(p, V6);
+	pass(p, maps, &lane_ip6);
+	program_label(p, COME);
+	come_again(p, maps);
+	if (!maps->counted) {
+		program_label(p, BY_LINK);
+		code_hand_over(p, BPF_FUNC_redirect, 0);
+	}
 	code_end(p, OUT, TC_ACT_OK);
 	code_end(p, DROP, TC_ACT_SHOT);
 }

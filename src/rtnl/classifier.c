@@ -39,10 +39,8 @@ int classifier_add(struct nl_sock *rtnl, uint32_t index, uint32_t ingress, uint3
 	msg_init(&m, buf, sizeof(buf));
 	begin_qdisc(&m, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, index);
 	msg_put_str(&m, TCA_KIND, "clsact");
-	if (ingress)
-		msg_put_u32(&m, TCA_INGRESS_BLOCK, ingress);
-	if (egress)
-		msg_put_u32(&m, TCA_EGRESS_BLOCK, egress);
+	msg_put_u32(&m, TCA_INGRESS_BLOCK, ingress);
+	msg_put_u32(&m, TCA_EGRESS_BLOCK, egress);
 	r = nl_call(rtnl, &m, NULL, NULL, NULL, err);
 	return r < 0 ? failed(rtnl, index, r, err) : 0;
 }
@@ -60,9 +58,8 @@ int classifier_del(struct nl_sock *rtnl, uint32_t index, struct an_error *err)
 	return r < 0 ? failed(rtnl, index, r, err) : r;
 }
 
-/* @parent: the half of a link's classifier, or the number of a block. */
-static int add_program(struct nl_sock *rtnl, uint32_t index, uint32_t parent, int program_fd,
-		       const char *name, struct an_error *err)
+int classifier_program(struct nl_sock *rtnl, uint32_t block, int program_fd, const char *name,
+		       struct an_error *err)
 {
 	_Alignas(4) char buf[REQUEST_BUF];
 	struct tcmsg *header;
@@ -72,8 +69,8 @@ static int add_program(struct nl_sock *rtnl, uint32_t index, uint32_t parent, in
 	msg_init(&m, buf, sizeof(buf));
 	header = msg_begin(&m, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, sizeof(*header));
 	if (header) {
-		header->tcm_ifindex = (int)index;
-		header->tcm_parent = parent; /* tcm_block_index has the same place */
+		header->tcm_ifindex = (int)TCM_IFINDEX_MAGIC_BLOCK;
+		header->tcm_parent = block; /* tcm_block_index has the same place */
 		header->tcm_info = TC_H_MAKE(1U << 16, htons(ETH_P_ALL)); /* the first */
 	}
 	msg_put_str(&m, TCA_KIND, "bpf");
@@ -86,16 +83,4 @@ static int add_program(struct nl_sock *rtnl, uint32_t index, uint32_t parent, in
 	if (r < 0)
 		error_object(err, "program %s", name);
 	return r;
-}
-
-int classifier_program_in(struct nl_sock *rtnl, uint32_t index, int program_fd, const char *name,
-			  struct an_error *err)
-{
-	return add_program(rtnl, index, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), program_fd, name, err);
-}
-
-int classifier_program(struct nl_sock *rtnl, uint32_t block, int program_fd, const char *name,
-		       struct an_error *err)
-{
-	return add_program(rtnl, TCM_IFINDEX_MAGIC_BLOCK, block, program_fd, name, err);
 }

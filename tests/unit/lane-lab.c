@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "bpf/load.h"
 #include "isolate.h"
+#include "netns/sysctl.h"
 #include "plane/gateway.h"
 #include "rtnl/classifier.h"
 #include "rtnl/link.h"
@@ -24,9 +25,8 @@
 const uint32_t lab_slots[LAB_SLOTS] = { 1, 2, 17, 300, 65532 };
 
 /* No descriptor is there before lab_make(). */
-static struct lane_maps maps = { .memory = -1, .queue = -1, .shut = -1, .seed = 0x12345678 };
-static struct lane_maps far_maps = { .memory = -1, .queue = -1, .shut = -1 };
-static int pass_fd = -1, learn_fd = -1, arrive_fd = -1, stamp_fd = -1, near_fd = -1, far_fd = -1;
+static struct lane_maps maps = { .memory = -1, .queues = -1, .shut = -1, .seed = 0x12345678 };
+static int pass_fd = -1, learn_fd = -1, near_fd = -1, far_fd = -1;
 static unsigned int cpu, cpus;
 
 static int call_bpf(int command, union bpf_attr *attr)
@@ -50,7 +50,7 @@ static unsigned int possible_cpus(void)
 	return last + 1;
 }
 
-/* To the last one: the first one's stamps would be right without its number. */
+/* To the last one: the first one's marks would be right without its number. */
 static void pin(void)
 {
 	cpu_set_t set;
@@ -73,11 +73,21 @@ static int own_netns(void)
 	return fd;
 }
 
+/* Of the kernel's own accord no link here sends anything. */
+static void make_quiet(void)
+{
+	static const char *const sysctls[][2] = { { "ipv6/conf/default/disable_ipv6", "1" } };
+
+	sysctl_set_list(sysctls, 1, NULL); /* it may have no IPv6 at all */
+}
+
 static void make_far(void)
 {
 	near_fd = own_netns();
+	make_quiet();
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
 	far_fd = own_netns();
+	make_quiet();
 	assert_int_equal(setns(near_fd, CLONE_NEWNET), 0);
 }
 
@@ -121,11 +131,10 @@ int lab_make(void)
 		return r;
 	maps.memory = load_array("test_lane", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct lane_entry),
 				 LANE_ENTRIES, &err);
-	maps.queue = load_array("test_queue", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct lane_queue), 1, &err);
-	far_maps.queue =
-		load_array("test_far_queue", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct lane_queue), 1, &err);
+	maps.queues = load_array("test_queues", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct lane_queue),
+				 LANE_WAYS, &err);
 	maps.shut = load_array("test_shut", BPF_MAP_TYPE_ARRAY, sizeof(uint64_t), LANE_LINKS, &err);
-	if (maps.memory < 0 || maps.queue < 0 || far_maps.queue < 0 || maps.shut < 0) {
+	if (maps.memory < 0 || maps.queues < 0 || maps.shut < 0) {
 		fprintf(stderr, "# no BPF here: run it as root (%s)\n", err.message);
 		return getenv("ACTORNET_MUST_WORK") ? -1 : 1;
 	}
@@ -145,7 +154,7 @@ static int load(struct program *p, const char *name)
 	return fd;
 }
 
-void lab_or_skip(const struct plane *plane)
+static void load_or_skip(const struct plane *plane, bool counted)
 {
 	struct program p;
 	int r = lab_make();
@@ -155,17 +164,22 @@ void lab_or_skip(const struct plane *plane)
 		skip();
 	fd_close(pass_fd);
 	fd_close(learn_fd);
-	fd_close(arrive_fd);
-	fd_close(stamp_fd);
+	maps.counted = counted;
 	lane_pass(&p, &maps);
 	pass_fd = load(&p, "test_pass");
 	lane_learn(&p, plane, &maps);
 	learn_fd = load(&p, "test_learn");
-	lane_arrive(&p, &far_maps);
-	arrive_fd = load(&p, "test_arrive");
-	lane_stamp(&p, &far_maps);
-	stamp_fd = load(&p, "test_stamp");
 	lab_clear();
+}
+
+void lab_or_skip(const struct plane *plane)
+{
+	load_or_skip(plane, true);
+}
+
+void lab_uncounted(const struct plane *plane)
+{
+	load_or_skip(plane, false);
 }
 
 static uint32_t run(int program_fd, const struct frame *frame, struct __sk_buff *context, struct frame *ret)
@@ -181,19 +195,23 @@ static uint32_t run(int program_fd, const struct frame *frame, struct __sk_buff 
 	attr.test.data_size_out = FRAME_MAX;
 	attr.test.ctx_in = (uintptr_t)context;
 	attr.test.ctx_size_in = sizeof(*context);
+	attr.test.ctx_out = (uintptr_t)context;
+	attr.test.ctx_size_out = sizeof(*context);
 	if (call_bpf(BPF_PROG_TEST_RUN, &attr) < 0)
 		fail_msg("BPF_PROG_TEST_RUN len %u: %s", frame->len, strerror(errno));
 	ret->len = attr.test.data_size_out;
 	return attr.test.retval;
 }
 
-void lab_learn(const struct frame *frame, uint32_t mark, uint32_t ingress, uint32_t egress)
+uint32_t lab_learn(const struct frame *frame, uint32_t mark, uint32_t ingress, uint32_t egress)
 {
 	struct __sk_buff context = { .mark = mark, .ingress_ifindex = ingress, .ifindex = egress };
+	const bool by_link = !maps.counted && egress != LAYOUT_UP_INDEX;
 	struct frame out;
 
-	assert_int_equal((int32_t)run(learn_fd, frame, &context, &out), TC_ACT_UNSPEC);
+	assert_int_equal(run(learn_fd, frame, &context, &out), by_link ? TC_ACT_OK : LAB_REDIRECT);
 	frame_assert_same(&out, frame);
+	return context.mark;
 }
 
 void lab_learn_flow(const struct flow *f)
@@ -206,10 +224,15 @@ void lab_learn_flow(const struct flow *f)
 
 uint32_t lab_pass(const struct frame *frame, uint32_t ingress, struct frame *ret)
 {
-	struct __sk_buff context = { .ifindex = ingress };
-	const struct lane_queue empty = lab_empty(0, 0);
+	for (uint32_t way = 0; way < LANE_WAYS; way++)
+		lab_write_queue(way, 0, 0);
+	return lab_pass_marked(frame, ingress, 0, ret);
+}
 
-	lab_write_queue(&empty);
+uint32_t lab_pass_marked(const struct frame *frame, uint32_t ingress, uint32_t mark, struct frame *ret)
+{
+	struct __sk_buff context = { .ifindex = ingress, .mark = mark };
+
 	return run(pass_fd, frame, &context, ret);
 }
 
@@ -265,41 +288,21 @@ void lab_write(const struct lane_entry memory[static LANE_ENTRIES])
 
 static struct lane_queue queues[LAB_CPUS];
 
-static struct lane_queue read_queue(int map_fd)
+struct lane_queue lab_read_queue(uint32_t way)
 {
-	assert_int_equal(access_place(BPF_MAP_LOOKUP_ELEM, map_fd, 0, queues), 0);
+	assert_int_equal(access_place(BPF_MAP_LOOKUP_ELEM, maps.queues, way, queues), 0);
 	return queues[cpu];
 }
 
-static void write_queue(int map_fd, const struct lane_queue *queue)
+void lab_write_queue(uint32_t way, uint64_t sent, uint64_t come)
 {
-	queues[cpu] = *queue;
-	assert_int_equal(access_place(BPF_MAP_UPDATE_ELEM, map_fd, 0, queues), 0);
+	queues[cpu] = (struct lane_queue){ sent, come };
+	assert_int_equal(access_place(BPF_MAP_UPDATE_ELEM, maps.queues, way, queues), 0);
 }
 
-struct lane_queue lab_read_queue(void)
+uint32_t lab_mark(uint64_t number)
 {
-	return read_queue(maps.queue);
-}
-
-void lab_write_queue(const struct lane_queue *queue)
-{
-	write_queue(maps.queue, queue);
-}
-
-struct lane_queue lab_read_far(void)
-{
-	return read_queue(far_maps.queue);
-}
-
-void lab_write_far(const struct lane_queue *queue)
-{
-	write_queue(far_maps.queue, queue);
-}
-
-struct lane_queue lab_empty(uint64_t to_worker, uint64_t to_actors)
-{
-	return (struct lane_queue){ to_worker, to_actors, (to_worker + (uint64_t)cpu * LANE_STEP) & 0xffff };
+	return (uint32_t)(number + (uint64_t)cpu * LANE_STEP) | ~(uint32_t)LANE_NUMBERS;
 }
 
 void lab_shut(uint32_t link)
@@ -347,11 +350,9 @@ void lab_keep_flow(const struct flow *f)
 	lab_assert_flow_passes(f);
 }
 
-static void set_up(struct nl_sock *rtnl)
+static void set_up(struct nl_sock *rtnl, uint32_t index)
 {
-	assert_int_equal(link_set_up(rtnl, LAYOUT_UP_INDEX, 0, NULL), 0);
-	for (int i = 0; i < LAB_SLOTS; i++)
-		assert_int_equal(link_set_up(rtnl, LAYOUT_SLOT_INDEX + lab_slots[i], 0, NULL), 0);
+	assert_int_equal(link_set_up(rtnl, index, 0, NULL), 0);
 }
 
 /* To ask for a link makes the kernel notice that its other end is up: until then it would lose what is handed to it. */
@@ -365,32 +366,40 @@ static void settle(struct nl_sock *rtnl, uint32_t index)
 	assert_true(link.flags & IFF_RUNNING);
 }
 
+static void leave(struct nl_sock *rtnl, uint32_t index)
+{
+	assert_true(classifier_del(rtnl, index, NULL) >= 0);
+}
+
+static void join(struct nl_sock *rtnl, uint32_t index)
+{
+	assert_int_equal(classifier_add(rtnl, index, LANE_INGRESS, LANE_EGRESS, NULL), 0);
+}
+
+static void each_link(struct nl_sock *rtnl, void (*call)(struct nl_sock *rtnl, uint32_t index))
+{
+	call(rtnl, LAYOUT_UP_INDEX);
+	for (int i = 0; i < LAB_SLOTS; i++)
+		call(rtnl, LAYOUT_SLOT_INDEX + lab_slots[i]);
+}
+
 void lab_attach(void)
 {
 	struct nl_sock rtnl = rtnl_here();
 
-	set_up(&rtnl);
-	assert_int_equal(classifier_add(&rtnl, LAYOUT_UP_INDEX, LANE_INGRESS, LANE_EGRESS, NULL), 0);
-	for (int i = 0; i < LAB_SLOTS; i++)
-		assert_int_equal(classifier_add(&rtnl, LAYOUT_SLOT_INDEX + lab_slots[i], LANE_INGRESS,
-						LANE_EGRESS, NULL),
-				 0);
+	each_link(&rtnl, set_up);
+	each_link(&rtnl, leave);
+	each_link(&rtnl, join);
 	assert_int_equal(classifier_program(&rtnl, LANE_INGRESS, pass_fd, "pass", NULL), 0);
 	assert_int_equal(classifier_program(&rtnl, LANE_EGRESS, learn_fd, "learn", NULL), 0);
 	nl_close(&rtnl);
 	assert_int_equal(setns(far_fd, CLONE_NEWNET), 0);
 	rtnl = rtnl_here();
-	set_up(&rtnl);
-	assert_int_equal(load_attach(LAYOUT_UP_INDEX, true, arrive_fd, NULL), 0);
-	assert_int_equal(load_attach(LAYOUT_UP_INDEX, false, stamp_fd, NULL), 0);
-	for (int i = 0; i < LAB_SLOTS; i++)
-		assert_int_equal(load_attach(LAYOUT_SLOT_INDEX + lab_slots[i], true, arrive_fd, NULL), 0);
+	each_link(&rtnl, set_up);
 	nl_close(&rtnl);
 	assert_int_equal(setns(near_fd, CLONE_NEWNET), 0);
 	rtnl = rtnl_here();
-	settle(&rtnl, LAYOUT_UP_INDEX);
-	for (int i = 0; i < LAB_SLOTS; i++)
-		settle(&rtnl, LAYOUT_SLOT_INDEX + lab_slots[i]);
+	each_link(&rtnl, settle);
 	nl_close(&rtnl);
 }
 
@@ -403,6 +412,7 @@ int lab_tap(uint32_t link)
 
 	assert_true(fd >= 0);
 	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVMARK, &on, sizeof(on)), 0);
 	assert_int_equal(bind(fd, (const struct sockaddr *)&to, sizeof(to)), 0);
 	return fd;
 }

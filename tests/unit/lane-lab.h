@@ -21,13 +21,17 @@ extern const uint32_t lab_slots[LAB_SLOTS];
 int lab_make(void);
 /** lab_or_skip() - at the head of each test: the programs of this plane, an empty memory. */
 void lab_or_skip(const struct plane *plane);
+/** lab_uncounted() - the same, as they are where the kernel doesn't count what is handed over. */
+void lab_uncounted(const struct plane *plane);
 
-/** lab_learn() - show a frame that leaves to lane_learn, which must let it be. */
-void lab_learn(const struct frame *frame, uint32_t mark, uint32_t ingress, uint32_t egress);
+/** lab_learn() - show a frame that leaves to lane_learn, which must have it come in again as it is. Return: its mark. */
+uint32_t lab_learn(const struct frame *frame, uint32_t mark, uint32_t ingress, uint32_t egress);
 /** lab_learn_flow() - as the long way would. */
 void lab_learn_flow(const struct flow *f);
 /** lab_pass() - one that comes in to lane_pass, with nothing on its way. Return: the verdict. */
 uint32_t lab_pass(const struct frame *frame, uint32_t ingress, struct frame *ret);
+/** lab_pass_marked() - one with a mark, and what is on its way is left alone. Return: the verdict. */
+uint32_t lab_pass_marked(const struct frame *frame, uint32_t ingress, uint32_t mark, struct frame *ret);
 /** lab_assert_stays() - it is left to the long way, as it came. */
 void lab_assert_stays(const struct frame *frame, uint32_t ingress);
 /** lab_assert_flow_passes() - it is redirected, and is as the long way would leave it. */
@@ -36,17 +40,11 @@ void lab_assert_flow_passes(const struct flow *f);
 /** lab_read(), lab_write() - the memory of this processor. */
 void lab_read(struct lane_entry memory[static LANE_ENTRIES]);
 void lab_write(const struct lane_entry memory[static LANE_ENTRIES]);
-/** lab_read_queue(), lab_write_queue() - what it has sent. */
-struct lane_queue lab_read_queue(void);
-void lab_write_queue(const struct lane_queue *queue);
-/**
- * lab_read_far(), lab_write_far() - what lane_arrive and lane_stamp at far ends have for it, another array here
- * At those of slots lane_arrive notes what stamp an actor would see.
- */
-struct lane_queue lab_read_far(void);
-void lab_write_far(const struct lane_queue *queue);
-/** lab_empty() - a queue to which all that was sent has arrived. */
-struct lane_queue lab_empty(uint64_t to_worker, uint64_t to_actors);
+/** lab_read_queue(), lab_write_queue() - numbers of what it has sent one way (LANE_TO_*). */
+struct lane_queue lab_read_queue(uint32_t way);
+void lab_write_queue(uint32_t way, uint64_t sent, uint64_t come);
+/** lab_mark() - of a packet with this number, by this processor. */
+uint32_t lab_mark(uint64_t number);
 /** lab_shut() - an actor's link, now. */
 void lab_shut(uint32_t link);
 /** lab_clear() - as at first, but for the queue. */
@@ -59,7 +57,7 @@ uint32_t lab_count(struct lane_entry *ret);
  */
 void lab_keep_flow(const struct flow *f);
 
-/** lab_attach() - set the links up, with all programs where they belong: once a program. */
+/** lab_attach() - set the links up, with both programs as they are now. */
 void lab_attach(void);
 /**
  * lab_socket() - a packet socket at the far end of a link, which sees what comes out there

@@ -63,8 +63,20 @@ static bool is_ours(const struct flow *f, const struct frame *frame)
 struct arrival {
 	struct virtio_net_hdr head;
 	struct frame frame;
-	bool outgoing; /* at a tap */
+	uint8_t type; /* PACKET_HOST, PACKET_OUTGOING */
+	uint32_t mark;
 };
+
+static uint32_t mark_of(struct msghdr *message)
+{
+	const struct cmsghdr *c = CMSG_FIRSTHDR(message);
+	uint32_t mark;
+
+	assert_non_null(c);
+	assert_int_equal(c->cmsg_type, SO_MARK);
+	memcpy(&mark, CMSG_DATA(c), sizeof(mark));
+	return mark;
+}
 
 /* The next of ours at a socket. Return: false if there is none within that time. */
 static bool receive(const struct flow *f, int fd, int wait_ms, struct arrival *ret)
@@ -74,13 +86,18 @@ static bool receive(const struct flow *f, int fd, int wait_ms, struct arrival *r
 	struct iovec parts[2] = { { &ret->head, sizeof(ret->head) }, { ret->frame.bytes, FRAME_MAX } };
 
 	for (;;) {
-		struct msghdr message = {
-			.msg_iov = parts, .msg_iovlen = 2, .msg_name = &from, .msg_namelen = sizeof(from)
-		};
+		_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(uint32_t))];
+		struct msghdr message = { .msg_iov = parts,
+					  .msg_iovlen = 2,
+					  .msg_name = &from,
+					  .msg_namelen = sizeof(from),
+					  .msg_control = control,
+					  .msg_controllen = sizeof(control) };
 		ssize_t n = recvmsg(fd, &message, 0);
 
 		ret->frame.len = n < 0 ? 0 : (uint32_t)((size_t)n - sizeof(ret->head));
-		ret->outgoing = n >= 0 && from.sll_pkttype == PACKET_OUTGOING;
+		ret->type = n < 0 ? 0 : from.sll_pkttype;
+		ret->mark = n < 0 ? 0 : mark_of(&message);
 		if (n >= 0 && is_ours(f, &ret->frame))
 			return true;
 		if (n < 0 && (errno != EAGAIN || poll(&p, 1, wait_ms) <= 0))
@@ -102,40 +119,54 @@ static bool comes_out_by_queue(const struct flow *f)
 	if (!receive(f, sockets[out], WAIT_MS, &is))
 		fail_msg("nothing came out by %u", flow_egress(f));
 	frame_assert_same(&is.frame, &frame);
+	assert_int_equal(is.type, PACKET_HOST);
+	assert_int_equal(is.mark, 0);
 	assert_int_equal(is.head.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM,
 			 f->partial ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0);
 	while (receive(f, taps[out], 0, &is))
-		queued = queued || is.outgoing;
+		queued = queued || is.type == PACKET_OUTGOING;
 	return queued;
 }
 
 /* Past the queue, if nothing is in it. */
 static void assert_comes_out(const struct flow *f)
 {
-	const struct lane_queue empty = lab_empty(0, 0);
-
-	lab_write_queue(&empty);
-	lab_write_far(&empty);
+	for (uint32_t way = 0; way < LANE_WAYS; way++)
+		lab_write_queue(way, 0, 0);
 	assert_false(comes_out_by_queue(f));
+}
+
+static uint32_t link_of(int end)
+{
+	return end == 0 ? LAYOUT_UP_INDEX : LAYOUT_SLOT_INDEX + lab_slots[end - 1];
+}
+
+static void open_sockets(void)
+{
+	for (int i = 0; i < ENDS; i++) {
+		sockets[i] = lab_socket(link_of(i));
+		taps[i] = lab_tap(link_of(i));
+	}
+}
+
+static void prepare_as(bool counted)
+{
+	static enum { NOTHING, UNCOUNTED, COUNTED } attached;
+
+	if (attached == (counted ? COUNTED : UNCOUNTED)) {
+		lab_clear();
+		return;
+	}
+	(counted ? lab_or_skip : lab_uncounted)(plane_of(0));
+	lab_attach();
+	if (attached == NOTHING)
+		open_sockets();
+	attached = counted ? COUNTED : UNCOUNTED;
 }
 
 static void prepare(void)
 {
-	static bool attached;
-
-	if (attached) {
-		lab_clear();
-		return;
-	}
-	lab_or_skip(plane_of(0));
-	attached = true;
-	lab_attach();
-	for (int i = 0; i < ENDS; i++) {
-		const uint32_t link = i == 0 ? LAYOUT_UP_INDEX : LAYOUT_SLOT_INDEX + lab_slots[i - 1];
-
-		sockets[i] = lab_socket(link);
-		taps[i] = lab_tap(link);
-	}
+	prepare_as(true);
 }
 
 static void what_passes_comes_out_by_the_right_link_alone(void **state)
@@ -166,104 +197,151 @@ static struct flow flow_bound(bool outward)
 	return f;
 }
 
-/* What is left to the long way is lost here; else it would come out before the next. */
-static void assert_stays(struct flow *f, const struct lane_queue *queue)
+static uint32_t way_of(const struct flow *f)
 {
-	struct frame frame;
-
-	lab_write_queue(queue);
-	frame_come(f, &frame);
-	send_frame(f, &frame);
-	f->word++;
-	assert_comes_out(f);
+	return f->outward ? LANE_TO_WORKER : LANE_TO_ACTORS;
 }
 
-static const uint64_t counts[] = { 0, 1, 7, 255, 256, 65534, 65535, 65536, 1234567890123 };
-#define N_COUNTS (sizeof(counts) / sizeof(*counts))
+static const uint64_t numbers[] = { 0, 1, 7, 255, 256, 65535, LANE_NUMBERS - 1, LANE_NUMBERS };
+#define N_NUMBERS (sizeof(numbers) / sizeof(*numbers))
 
-/* Until the last one that was sent there has arrived. */
-static void nothing_overtakes_what_is_on_its_way_to_the_worker(void **state)
+/* Until the last one that was sent that way has come. What stays is lost here; else it would come out before the next. */
+static void nothing_overtakes_what_is_on_its_way(void **state)
 {
-	struct flow f;
-
 	(void)state;
 	prepare();
-	f = flow_bound(true);
-	lab_keep_flow(&f);
-	for (size_t i = 0; i < N_COUNTS; i++) {
-		const struct lane_queue empty = lab_empty(counts[i], 99);
-
-		lab_write_queue(&empty);
-		assert_false(comes_out_by_queue(&f));
-		assert_int_equal(lab_read_queue().to_worker, counts[i]);
-		assert_int_equal(lab_read_far().arrived, empty.arrived);
-		for (uint64_t sent = 1; sent < 65536; sent += sent < 16 ? 1 : 4093) {
-			struct lane_queue waiting = empty;
-
-			waiting.to_worker += sent;
-			assert_stays(&f, &waiting);
-		}
-	}
-}
-
-/* What was sent since the packet was stamped is still before it. What was sent to others is no actor's to know. */
-static void nothing_overtakes_what_is_on_its_way_to_an_actor(void **state)
-{
-	struct flow f;
-
-	(void)state;
-	prepare();
-	f = flow_bound(false);
-	lab_keep_flow(&f);
-	for (size_t i = 0; i < N_COUNTS; i++) {
-		const struct lane_queue queue = { 99, counts[i], 1 };
-
-		lab_write_far(&queue);
-		lab_write_queue(&queue);
-		assert_false(comes_out_by_queue(&f));
-		assert_int_equal(lab_read_queue().to_actors, counts[i]);
-		assert_int_equal(lab_read_far().arrived, 0);
-		for (uint64_t sent = 1; sent < 65536; sent += sent < 16 ? 1 : 4093) {
-			const struct lane_queue before = { 99, counts[i] - sent, 1 };
-
-			lab_write_queue(&queue);
-			lab_write_far(&before);
-			assert_true(comes_out_by_queue(&f));
-			assert_int_equal(lab_read_queue().to_actors, counts[i] + 1);
-			assert_int_equal(lab_read_far().arrived, 0);
-		}
-	}
-}
-
-/* Whatever it is; to the worker with its number, which is noted there. */
-static void what_is_sent_is_counted_and_stamped(void **state)
-{
-	struct flow f;
-
-	(void)state;
-	prepare();
-	f = flow_bound(true);
-	for (size_t i = 0; i < N_COUNTS; i++) {
-		const struct lane_queue before = lab_empty(counts[i], 7), after = lab_empty(counts[i] + 1, 7);
+	for (int i = 0; i < 2 * (int)N_NUMBERS; i++) {
+		struct flow f = flow_bound(i % 2);
+		const uint64_t number = numbers[i / 2];
 		struct frame frame;
-		struct arrival is;
 
-		lab_write_queue(&before);
-		lab_write_far(&before);
-		frame_leave(&f, &frame);
-		send_from(taps[0], &f, &frame);
-		assert_true(receive(&f, sockets[0], WAIT_MS, &is));
-		frame_assert_same(&is.frame, &frame);
-		assert_int_equal(lab_read_queue().to_worker, counts[i] + 1);
-		assert_int_equal(lab_read_queue().to_actors, 7);
-		assert_int_equal(lab_read_far().arrived, after.arrived);
-		for (int j = 0; j < LAB_SLOTS; j++)
-			lab_learn(&frame, 0, LAYOUT_UP_INDEX, LAYOUT_SLOT_INDEX + lab_slots[j]);
-		assert_int_equal(lab_read_queue().to_worker, counts[i] + 1);
-		assert_int_equal(lab_read_queue().to_actors, 7 + LAB_SLOTS);
-		while (receive(&f, taps[0], 0, &is))
-			;
+		lab_keep_flow(&f);
+		lab_write_queue(way_of(&f), number, number);
+		lab_write_queue(!way_of(&f), 5, 4); /* the other way's is no matter */
+		assert_false(comes_out_by_queue(&f));
+		for (uint64_t sent = 1; sent < LANE_NUMBERS; sent *= 3) {
+			lab_write_queue(way_of(&f), (number + sent) & LANE_NUMBERS, number);
+			frame_come(&f, &frame);
+			send_frame(&f, &frame);
+			f.word++;
+			assert_comes_out(&f);
+		}
 	}
+}
+
+/* To the other end, as it is, by the same queue as all that comes in. */
+static void assert_sent(const struct flow *f, const struct frame *frame, int end)
+{
+	struct arrival is;
+
+	send_from(taps[end], f, frame);
+	assert_true(receive(f, sockets[end], WAIT_MS, &is));
+	frame_assert_same(&is.frame, frame);
+	assert_int_equal(is.type, PACKET_HOST);
+	assert_int_equal(is.mark, 0);
+	for (int i = 0; i < ENDS; i++)
+		while (receive(f, taps[i], 0, &is))
+			;
+}
+
+/* Whatever it is, by any link. */
+static void what_is_sent_has_its_number_and_comes_again(void **state)
+{
+	static const uint8_t group[] = { 0x33, 0x33, 0, 0, 0, 1 };
+
+	(void)state;
+	prepare();
+	for (int i = 0; i < ENDS * (int)N_NUMBERS; i++) {
+		struct flow f = flow_bound(i % ENDS == 0);
+		const uint64_t before = numbers[i / ENDS], after = (before + 1) & LANE_NUMBERS;
+		struct frame frame;
+
+		lab_write_queue(way_of(&f), before, before);
+		lab_write_queue(!way_of(&f), 5, 4);
+		frame_leave(&f, &frame);
+		assert_sent(&f, &frame, i % ENDS);
+		assert_int_equal(lab_read_queue(way_of(&f)).sent, after);
+		assert_int_equal(lab_read_queue(way_of(&f)).come, after);
+		memcpy(frame.bytes, group, sizeof(group));
+		assert_sent(&f, &frame, i % ENDS);
+		assert_int_equal(lab_read_queue(way_of(&f)).come, (after + 1) & LANE_NUMBERS);
+		assert_int_equal(lab_read_queue(!way_of(&f)).sent, 5);
+		assert_int_equal(lab_read_queue(!way_of(&f)).come, 4);
+		assert_int_equal(lab_learn(&frame, 0, 0, link_of(i % ENDS)), lab_mark(after + 2));
+	}
+}
+
+/* Only what this processor sent has come: another's number, which is some way from it, is no such one. */
+static void a_mark_is_a_processors_own(void **state)
+{
+	(void)state;
+	prepare();
+	for (size_t i = 0; i < N_NUMBERS; i++) {
+		struct flow f = flow_bound(true);
+		struct frame frame, out;
+
+		frame_leave(&f, &frame);
+		lab_write_queue(LANE_TO_WORKER, numbers[i], 0);
+		assert_int_equal(lab_pass_marked(&frame, LAYOUT_UP_INDEX, lab_mark(numbers[i]), &out),
+				 LAB_REDIRECT);
+		assert_int_equal(lab_read_queue(LANE_TO_WORKER).come, numbers[i]);
+		assert_int_equal(
+			lab_pass_marked(&frame, LAYOUT_UP_INDEX, lab_mark(numbers[i] + LANE_STEP), &out),
+			LAB_REDIRECT);
+		assert_int_not_equal(lab_read_queue(LANE_TO_WORKER).come, numbers[i]);
+	}
+}
+
+/* A socket's mark stays in its namespace. */
+static void nobody_else_can_mark_a_packet(void **state)
+{
+	const uint32_t mark = lab_mark(3), none = 0;
+
+	(void)state;
+	prepare();
+	for (int i = 0; i < 2; i++) {
+		struct flow f = flow_bound(i);
+		const int fd = sockets[end_of(flow_ingress(&f))];
+		struct arrival any;
+		struct frame frame;
+
+		lab_keep_flow(&f);
+		assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)), 0);
+		assert_comes_out(&f);
+		lab_clear();
+		frame_come(&f, &frame);
+		send_frame(&f, &frame); /* now it is lost, rather than handed back */
+		assert_false(receive(&f, fd, 50, &any));
+		for (uint32_t way = 0; way < LANE_WAYS; way++)
+			assert_int_equal(lab_read_queue(way).come, 0);
+		assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_MARK, &none, sizeof(none)), 0);
+	}
+}
+
+/* So that a link's own counters have what it sends; by the queue, so in order. */
+static void where_it_is_not_counted_an_actors_end_is_handed_nothing(void **state)
+{
+	(void)state;
+	prepare_as(false);
+	for (int i = 0; i < KINDS * LAB_SLOTS; i++) {
+		struct flow f = flow_of(plane_of(0), i % KINDS);
+
+		f.slot = lab_slots[i / KINDS];
+		lab_keep_flow(&f);
+		for (uint32_t way = 0; way < LANE_WAYS; way++)
+			lab_write_queue(way, 0, 0);
+		assert_int_equal(comes_out_by_queue(&f), !f.outward);
+		assert_int_equal(lab_read_queue(LANE_TO_ACTORS).sent, 0);
+	}
+	for (int end = 0; end < ENDS; end++) {
+		const struct flow f = flow_bound(end == 0);
+		struct frame frame;
+
+		frame_leave(&f, &frame);
+		assert_sent(&f, &frame, end);
+	}
+	assert_int_equal(lab_read_queue(LANE_TO_WORKER).sent, 1);
+	assert_int_equal(lab_read_queue(LANE_TO_ACTORS).sent, 0);
 }
 
 /* As most do that a stack on the same machine sent. */
@@ -329,9 +407,11 @@ int main(void)
 		cmocka_unit_test(checksums_left_to_hardware_stay_so),
 		cmocka_unit_test(tagged_frames_stay),
 		cmocka_unit_test(frames_cut_short_stay),
-		cmocka_unit_test(nothing_overtakes_what_is_on_its_way_to_the_worker),
-		cmocka_unit_test(nothing_overtakes_what_is_on_its_way_to_an_actor),
-		cmocka_unit_test(what_is_sent_is_counted_and_stamped),
+		cmocka_unit_test(nothing_overtakes_what_is_on_its_way),
+		cmocka_unit_test(what_is_sent_has_its_number_and_comes_again),
+		cmocka_unit_test(a_mark_is_a_processors_own),
+		cmocka_unit_test(nobody_else_can_mark_a_packet),
+		cmocka_unit_test(where_it_is_not_counted_an_actors_end_is_handed_nothing),
 	};
 
 	return cmocka_run_group_tests_name("lane-live", tests, NULL, NULL);
