@@ -10,8 +10,8 @@
 #include <linux/bpf.h>
 #include <stdint.h>
 
-#define PROGRAM_INSNS  512
-#define PROGRAM_JUMPS  64
+#define PROGRAM_INSNS  1024
+#define PROGRAM_JUMPS  128
 #define PROGRAM_LABELS 32
 
 enum { R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10 };

@@ -17,9 +17,7 @@ enum {
 	IP4_FRAGMENT = IP + 6,
 	IP4_CHECKSUM = IP + 10,
 	TCP_FLAGS = 13,
-	TCP_CHECKSUM = 16,
 	TCP_LEN = 20,
-	UDP_CHECKSUM = 6,
 	UDP_LEN = 8,
 };
 
@@ -57,6 +55,7 @@ enum {
 	DIFFERENCE_IP = DIFFERENCE - 4,
 	INDEX = DIFFERENCE_IP - 8,
 	STEP = INDEX - 8,
+	WORD = STEP - 8,
 };
 
 #define FLOW_FIELD(field)   (int16_t)(FLOW + (int)offsetof(struct lane_flow, field))
@@ -70,10 +69,15 @@ enum label {
 	V6,
 	COME,
 	BY_LINK,
+	GO_ON,
+	LEFT6,
 	LABELS, /* from here on one of each a family: OWN() */
 	PLAIN = 0,
 	ACTORS,
 	TCP,
+	NO_SUM,
+	SUMMED,
+	LEFT_TCP,
 	INWARD,
 	OUTWARD,
 	READY,
@@ -108,6 +112,8 @@ void code_fold(struct program *p, int times);
 void code_find_time(struct program *p);
 /** code_families() - to V6 with a packet of IPv6, to OUT with one of neither. PACKET, R5 as code_load_packet(). */
 void code_families(struct program *p);
+/** code_check_ip() - is it a whole packet of IPv4 without options, or one of IPv6? R2 is lost. */
+void code_check_ip(struct program *p, const struct lane_ip *ip, uint8_t otherwise);
 /** code_read_flow() - the packet's flow onto the stack, but for its link; to OUT with what takes no lane. */
 void code_read_flow(struct program *p, const struct lane_ip *ip);
 /** code_words() - of a flow: so much of it, 8 bytes each, says all of this family's. */
@@ -120,6 +126,10 @@ void code_find_entry(struct program *p, const struct lane_maps *maps, const stru
 void code_find_queue(struct program *p, const struct lane_maps *maps, bool across, uint8_t otherwise);
 /** code_find_step() - STEP = what this processor adds to numbers of packets. R0 is lost. */
 void code_find_step(struct program *p);
+/** code_write_sum() - the transport's checksum; to OUT, and nothing is changed, if the packet can't be written to. */
+void code_write_sum(struct program *p, const struct lane_ip *ip);
+/** code_check_sum() - to GO_ON; to DROP with an actor's packet that has something else overwritten by its checksum. */
+void code_check_sum(struct program *p);
 /** code_hand_over() - the end: to the link whose number R1 is, by a function for that (BPF_FUNC_redirect*). */
 void code_hand_over(struct program *p, int32_t function, int32_t flags);
 /** code_end() - here it ends, with a verdict. */

@@ -48,10 +48,11 @@ static void note_difference(struct program *p, int from, int to, int len)
 	program_set(p, R4, len);
 	program_set(p, R5, 0);
 	program_call(p, BPF_FUNC_csum_diff);
-	program_store(p, BYTES_4, STACK, DIFFERENCE, R0);
 	program_copy(p, R2, R0);
-	program_math(p, BPF_ADD, R2, hop_difference());
 	code_fold(p, 3);
+	program_store(p, BYTES_4, STACK, DIFFERENCE, R2);
+	program_math(p, BPF_ADD, R2, hop_difference());
+	code_fold(p, 1);
 	program_store(p, BYTES_4, STACK, DIFFERENCE_IP, R2);
 }
 
@@ -66,7 +67,8 @@ static void note_inward(struct program *p, const struct plane *plane, const stru
 
 /*
  * To the worker: it came from the inner address and has the outer one, sealed, of which no checksum is to know. It is
- * handed to the other end at once, so no part of the kernel makes a checksum anew in between (fragments, segments).
+ * handed to the other end at once, so no part of the kernel makes a checksum anew in between (fragments, segments). An
+ * address that makes no difference to checksums has no lane: none could be told that is left to hardware (lane-sum.c).
  */
 static void note_outward(struct program *p, const struct lane_ip *ip)
 {
@@ -80,6 +82,9 @@ static void note_outward(struct program *p, const struct lane_ip *ip)
 	program_store(p, BYTES_1, STACK, OUTER, R3);
 	code_copy(p, from, AT(STACK, INNER), ip->len);
 	note_difference(p, INNER, OUTER, ip->len);
+	program_load(p, BYTES_4, R2, STACK, DIFFERENCE);
+	program_jump(p, BPF_JEQ, R2, 0, OUT);
+	program_jump(p, BPF_JEQ, R2, 0xffff, OUT);
 }
 
 /* All that was found out into its place. */

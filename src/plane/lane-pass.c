@@ -50,23 +50,6 @@ static void check_queue(struct program *p, const struct lane_maps *maps)
 	program_jump_by(p, BPF_JNE, R2, R3, OUT);
 }
 
-/* The transport's checksum, which comes first: nothing else has been changed if the packet can't be written to. */
-static void write_transport(struct program *p, const struct lane_ip *ip)
-{
-	program_copy(p, R1, CONTEXT);
-	program_set(p, R2, ip->payload + TCP_CHECKSUM);
-	program_set(p, R5, BPF_F_PSEUDO_HDR);
-	program_load(p, BYTES_8, R3, STACK, FLOW_FIELD(protocol));
-	program_jump(p, BPF_JEQ, R3, ip->mark | IPPROTO_TCP, OWN(ip, TCP));
-	program_set(p, R2, ip->payload + UDP_CHECKSUM);
-	program_set(p, R5, BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0);
-	program_label(p, OWN(ip, TCP));
-	program_set(p, R3, 0); /* by a difference */
-	program_load(p, BYTES_4, R4, ENTRY, ENTRY_FIELD(difference));
-	program_call(p, BPF_FUNC_l4_csum_replace);
-	program_jump(p, BPF_JNE, R0, 0, OUT);
-}
-
 /* One hop less. */
 static void write_hop(struct program *p, const struct lane_ip *ip)
 {
@@ -129,7 +112,7 @@ static void pass(struct program *p, const struct lane_maps *maps, const struct l
 	check_entry(p, ip);
 	check_shut(p, maps, ip);
 	check_queue(p, maps);
-	write_transport(p, ip);
+	code_write_sum(p, ip);
 	write_packet(p, ip);
 	program_load(p, BYTES_4, R1, ENTRY, ENTRY_FIELD(link));
 	if (!maps->counted)
@@ -175,6 +158,8 @@ void lane_pass(struct program *p, const struct lane_maps *maps)
 		program_label(p, BY_LINK);
 		code_hand_over(p, BPF_FUNC_redirect, 0);
 	}
-	code_end(p, OUT, TC_ACT_OK);
+	program_label(p, OUT);
+	code_check_sum(p);
+	code_end(p, GO_ON, TC_ACT_OK);
 	code_end(p, DROP, TC_ACT_SHOT);
 }

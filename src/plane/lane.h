@@ -65,8 +65,8 @@ struct lane_flow {
  * @address:    to be put in: for the worker the source, sealed (LAYOUT_SEAL4_LANE); for an actor the destination
  * @until:      time of the monotonic clock, ns
  * @link:       they leave by
- * @difference: what the change of address adds to the transport's checksum, as bpf_csum_diff() has it
- * @difference_ip: the same, with the hop limit's, to the header checksum of IPv4; 16 bits
+ * @difference: what the change of address adds to the transport's checksum, 16 bits
+ * @difference_ip: the same, with the hop limit's, to the header checksum of IPv4
  */
 struct lane_entry {
 	uint8_t address[16];

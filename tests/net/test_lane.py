@@ -23,6 +23,7 @@ BURST = 200      # packets one right after the other
 SHUT_S = 0.002   # the lane is shut by then
 MAC_UP, MAC_WORKER = "02:a8:1e:00:00:04", "02:a8:1e:00:00:03"
 SO_RCVBUFFORCE, UDP_SEGMENT = 33, 103
+SOL_PACKET, PACKET_VNET_HDR, NEEDS_CSUM = 263, 15, 1
 
 
 class Flood:
@@ -237,6 +238,32 @@ class LaneTest(case.NetCase):
                 long_way = self.burst(lambda: sock.send(b"honest"), lambda frame=frame: self.actor.send_frame(frame))
                 self.assertLess(long_way, BURST // 4)
                 self.assertEqual({server.recv(100) for _ in range(BURST)}, {b"honest"})
+
+    def left(self, family, sport, payload, place):
+        """A frame of a flow whose checksum is left to hardware, to be written there, and what a packet socket says of it."""
+        packet = self.actor.udp_packet(payload, family.public, sport, 7000)
+        head = struct.pack("=BBHHHH", NEEDS_CSUM, 0, 0, 0, place - 6, 6)
+        return head + wire.ether(packet, self.actor.mac, case.MAC_GW)
+
+    def test_checksum_left_to_hardware_is_written_nowhere_but_in_its_own_place(self):
+        """Over a port or an address it would be after these were judged, by a card that no rule sees."""
+        sock = self.actor.packet("eth0")
+        sock.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        for family in self.families():
+            own = (34 if family.name == "ipv4" else 54) + 6
+            others = [own - 2, own - 4, own - 6, own - 8]  # length, ports, the target address
+            mine, server = self.outward(family, sport=6300)
+            server.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 22)
+            for place in others:
+                long_way = self.burst(lambda: sock.send(self.left(family, 6300, b"good", own)),
+                                      lambda place=place: sock.send(self.left(family, 6300, b"bad", place)))
+                self.assertLess(long_way, BURST // 4, "that took the long way")
+                self.assertEqual({server.recv(100) for _ in range(BURST)}, {b"good"})
+                time.sleep(SHUT_S)
+                sock.send(self.left(family, 6300, b"bad", place))
+            seen = {packet.payload for packet in self.barrier(self.wire)}
+            self.assertIn(b"good", seen)
+            self.assertNotIn(b"bad", seen)
 
     def test_two_actors_with_the_same_flow_have_one_each(self):
         other = self.activate("b")

@@ -106,6 +106,7 @@ static void add_link(struct nl_sock *rtnl, uint32_t index, const uint8_t *mac, c
 	snprintf(veth.name, sizeof(veth.name), "l%u", index);
 	snprintf(veth.peer, sizeof(veth.peer), "p%u", index);
 	veth.peer_index = index;
+	veth.mtu = LAB_MTU;
 	memcpy(veth.mac, mac, LINK_MAC);
 	memcpy(veth.peer_mac, peer_mac, LINK_MAC);
 	assert_int_equal(link_add_veth(rtnl, &veth, NULL), 0);
@@ -403,10 +404,10 @@ void lab_attach(void)
 	nl_close(&rtnl);
 }
 
-int lab_tap(uint32_t link)
+int lab_socket(uint32_t link, uint16_t protocol)
 {
 	const struct sockaddr_ll to = { .sll_family = AF_PACKET,
-					.sll_protocol = htons(ETH_P_ALL),
+					.sll_protocol = htons(protocol),
 					.sll_ifindex = (int)link };
 	const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
 
@@ -417,12 +418,12 @@ int lab_tap(uint32_t link)
 	return fd;
 }
 
-int lab_socket(uint32_t link)
+int lab_far_socket(uint32_t link)
 {
 	int fd;
 
 	assert_int_equal(setns(far_fd, CLONE_NEWNET), 0);
-	fd = lab_tap(link);
+	fd = lab_socket(link, ETH_P_ALL);
 	assert_int_equal(setns(near_fd, CLONE_NEWNET), 0);
 	return fd;
 }

@@ -11,7 +11,8 @@
 #include "plane/lane.h"
 
 #define LAB_STRANGER 3 /* a link of the gateway's that is neither up0 nor a slot's, with up0's MAC address */
-#define LAB_REDIRECT 7 /* TC_ACT_REDIRECT */
+#define LAB_MTU	     9000 /* so that half of it is more than a page */
+#define LAB_REDIRECT 7	  /* TC_ACT_REDIRECT */
 
 /** lab_slots - those with a link; the last is beyond the range of a /16, so it shares slot 1's outer IPv4 address */
 #define LAB_SLOTS 5
@@ -60,11 +61,12 @@ void lab_keep_flow(const struct flow *f);
 /** lab_attach() - set the links up, with both programs as they are now. */
 void lab_attach(void);
 /**
- * lab_socket() - a packet socket at the far end of a link, which sees what comes out there
- * Its frames have a struct virtio_net_hdr in front.
+ * lab_socket() - a packet socket at the gateway's end of a link: all that comes in and leaves there (ETH_P_ALL), or what
+ * of a protocol the gateway's stack gets
+ * Its frames have a struct virtio_net_hdr in front, and the mark is told (SO_RCVMARK).
  */
-int lab_socket(uint32_t link);
-/** lab_tap() - the same at the gateway's end. */
-int lab_tap(uint32_t link);
+int lab_socket(uint32_t link, uint16_t protocol);
+/** lab_far_socket() - the same at the far end, of all. */
+int lab_far_socket(uint32_t link);
 
 #endif

@@ -3,127 +3,41 @@
  * The fast lane at links, with frames sent through it: by which link they come out, and what no frame given to
  * BPF_PROG_TEST_RUN can have. There is no long way here: what stays is lost.
  */
-#include "lane-lab.h"
-#include <errno.h>
+#include "lane-wire.h"
 #include <linux/if_packet.h>
-#include <linux/virtio_net.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#define WAIT_MS 2000
-
-/* The worker's, the slots'; at the far ends, and at the gateway's. */
-#define ENDS (1 + LAB_SLOTS)
-static int sockets[ENDS], taps[ENDS];
-
-static int end_of(uint32_t link)
-{
-	for (int i = 0; i < LAB_SLOTS; i++)
-		if (link == LAYOUT_SLOT_INDEX + lab_slots[i])
-			return 1 + i;
-	return 0;
-}
-
-static void send_from(int fd, const struct flow *f, const struct frame *frame)
-{
-	struct virtio_net_hdr head = { .flags = 0 };
-	struct iovec parts[2] = { { &head, sizeof(head) }, { (void *)(uintptr_t)frame->bytes, frame->len } };
-	const struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
-
-	if (f->partial)
-		head = (struct virtio_net_hdr){ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-						.csum_start = (uint16_t)flow_transport(f),
-						.csum_offset =
-							(uint16_t)(flow_checksum(f) - flow_transport(f)) };
-	assert_int_equal(sendmsg(fd, &message, 0), sizeof(head) + frame->len);
-}
-
 static void send_frame(const struct flow *f, const struct frame *frame)
 {
-	send_from(sockets[end_of(flow_ingress(f))], f, frame);
-}
+	const struct virtio_net_hdr head = wire_left(f);
 
-/* Is it one that was sent here, not what the kernel says by itself? All have this one's ports. */
-static bool is_ours(const struct flow *f, const struct frame *frame)
-{
-	const uint32_t ports = flow_transport(f);
-
-	return frame->len >= ports + 4 &&
-	       frame_word(frame, ports) + frame_word(frame, ports + 2) == 8080 + 54321;
-}
-
-struct arrival {
-	struct virtio_net_hdr head;
-	struct frame frame;
-	uint8_t type; /* PACKET_HOST, PACKET_OUTGOING */
-	uint32_t mark;
-};
-
-static uint32_t mark_of(struct msghdr *message)
-{
-	const struct cmsghdr *c = CMSG_FIRSTHDR(message);
-	uint32_t mark;
-
-	assert_non_null(c);
-	assert_int_equal(c->cmsg_type, SO_MARK);
-	memcpy(&mark, CMSG_DATA(c), sizeof(mark));
-	return mark;
-}
-
-/* The next of ours at a socket. Return: false if there is none within that time. */
-static bool receive(const struct flow *f, int fd, int wait_ms, struct arrival *ret)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	struct sockaddr_ll from;
-	struct iovec parts[2] = { { &ret->head, sizeof(ret->head) }, { ret->frame.bytes, FRAME_MAX } };
-
-	for (;;) {
-		_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(uint32_t))];
-		struct msghdr message = { .msg_iov = parts,
-					  .msg_iovlen = 2,
-					  .msg_name = &from,
-					  .msg_namelen = sizeof(from),
-					  .msg_control = control,
-					  .msg_controllen = sizeof(control) };
-		ssize_t n = recvmsg(fd, &message, 0);
-
-		ret->frame.len = n < 0 ? 0 : (uint32_t)((size_t)n - sizeof(ret->head));
-		ret->type = n < 0 ? 0 : from.sll_pkttype;
-		ret->mark = n < 0 ? 0 : mark_of(&message);
-		if (n >= 0 && is_ours(f, &ret->frame))
-			return true;
-		if (n < 0 && (errno != EAGAIN || poll(&p, 1, wait_ms) <= 0))
-			return false;
-	}
+	wire_send(wire_at(flow_ingress(f))->far, frame, &head);
 }
 
 /* Return: was it handed to the gateway's end and sent by that? */
 static bool comes_out_by_queue(const struct flow *f)
 {
-	const int out = end_of(flow_egress(f));
+	const struct wire_end *out = wire_at(flow_egress(f));
 	bool queued = false;
-	struct arrival is;
+	struct wire_arrival is;
 	struct frame frame;
 
 	frame_come(f, &frame);
 	send_frame(f, &frame);
 	frame_pass(f, &frame);
-	if (!receive(f, sockets[out], WAIT_MS, &is))
+	if (!wire_receive(f, out->far, WIRE_WAIT_MS, &is))
 		fail_msg("nothing came out by %u", flow_egress(f));
 	frame_assert_same(&is.frame, &frame);
 	assert_int_equal(is.type, PACKET_HOST);
 	assert_int_equal(is.mark, 0);
 	assert_int_equal(is.head.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM,
 			 f->partial ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0);
-	while (receive(f, taps[out], 0, &is))
+	while (wire_receive(f, out->near, 0, &is))
 		queued = queued || is.type == PACKET_OUTGOING;
 	return queued;
 }
@@ -134,19 +48,6 @@ static void assert_comes_out(const struct flow *f)
 	for (uint32_t way = 0; way < LANE_WAYS; way++)
 		lab_write_queue(way, 0, 0);
 	assert_false(comes_out_by_queue(f));
-}
-
-static uint32_t link_of(int end)
-{
-	return end == 0 ? LAYOUT_UP_INDEX : LAYOUT_SLOT_INDEX + lab_slots[end - 1];
-}
-
-static void open_sockets(void)
-{
-	for (int i = 0; i < ENDS; i++) {
-		sockets[i] = lab_socket(link_of(i));
-		taps[i] = lab_tap(link_of(i));
-	}
 }
 
 static void prepare_as(bool counted)
@@ -160,7 +61,7 @@ static void prepare_as(bool counted)
 	(counted ? lab_or_skip : lab_uncounted)(plane_of(0));
 	lab_attach();
 	if (attached == NOTHING)
-		open_sockets();
+		wire_open();
 	attached = counted ? COUNTED : UNCOUNTED;
 }
 
@@ -171,7 +72,7 @@ static void prepare(void)
 
 static void what_passes_comes_out_by_the_right_link_alone(void **state)
 {
-	struct arrival any;
+	struct wire_arrival any;
 
 	(void)state;
 	prepare();
@@ -181,8 +82,8 @@ static void what_passes_comes_out_by_the_right_link_alone(void **state)
 		f.slot = lab_slots[i / KINDS];
 		lab_keep_flow(&f);
 		assert_comes_out(&f);
-		for (int j = 0; j < ENDS; j++)
-			assert_false(receive(&f, sockets[j], 0, &any));
+		for (int j = 0; j < WIRE_ENDS; j++)
+			assert_false(wire_receive(&f, wire_at(wire_link(j))->far, 0, &any));
 	}
 }
 
@@ -232,15 +133,17 @@ static void nothing_overtakes_what_is_on_its_way(void **state)
 /* To the other end, as it is, by the same queue as all that comes in. */
 static void assert_sent(const struct flow *f, const struct frame *frame, int end)
 {
-	struct arrival is;
+	const struct wire_end *at = wire_at(wire_link(end));
+	const struct virtio_net_hdr head = wire_left(f);
+	struct wire_arrival is;
 
-	send_from(taps[end], f, frame);
-	assert_true(receive(f, sockets[end], WAIT_MS, &is));
+	wire_send(at->near, frame, &head);
+	assert_true(wire_receive(f, at->far, WIRE_WAIT_MS, &is));
 	frame_assert_same(&is.frame, frame);
 	assert_int_equal(is.type, PACKET_HOST);
 	assert_int_equal(is.mark, 0);
-	for (int i = 0; i < ENDS; i++)
-		while (receive(f, taps[i], 0, &is))
+	for (int i = 0; i < WIRE_ENDS; i++)
+		while (wire_receive(f, wire_at(wire_link(i))->near, 0, &is))
 			;
 }
 
@@ -251,23 +154,23 @@ static void what_is_sent_has_its_number_and_comes_again(void **state)
 
 	(void)state;
 	prepare();
-	for (int i = 0; i < ENDS * (int)N_NUMBERS; i++) {
-		struct flow f = flow_bound(i % ENDS == 0);
-		const uint64_t before = numbers[i / ENDS], after = (before + 1) & LANE_NUMBERS;
+	for (int i = 0; i < WIRE_ENDS * (int)N_NUMBERS; i++) {
+		struct flow f = flow_bound(i % WIRE_ENDS == 0);
+		const uint64_t before = numbers[i / WIRE_ENDS], after = (before + 1) & LANE_NUMBERS;
 		struct frame frame;
 
 		lab_write_queue(way_of(&f), before, before);
 		lab_write_queue(!way_of(&f), 5, 4);
 		frame_leave(&f, &frame);
-		assert_sent(&f, &frame, i % ENDS);
+		assert_sent(&f, &frame, i % WIRE_ENDS);
 		assert_int_equal(lab_read_queue(way_of(&f)).sent, after);
 		assert_int_equal(lab_read_queue(way_of(&f)).come, after);
 		memcpy(frame.bytes, group, sizeof(group));
-		assert_sent(&f, &frame, i % ENDS);
+		assert_sent(&f, &frame, i % WIRE_ENDS);
 		assert_int_equal(lab_read_queue(way_of(&f)).come, (after + 1) & LANE_NUMBERS);
 		assert_int_equal(lab_read_queue(!way_of(&f)).sent, 5);
 		assert_int_equal(lab_read_queue(!way_of(&f)).come, 4);
-		assert_int_equal(lab_learn(&frame, 0, 0, link_of(i % ENDS)), lab_mark(after + 2));
+		assert_int_equal(lab_learn(&frame, 0, 0, wire_link(i % WIRE_ENDS)), lab_mark(after + 2));
 	}
 }
 
@@ -301,8 +204,8 @@ static void nobody_else_can_mark_a_packet(void **state)
 	prepare();
 	for (int i = 0; i < 2; i++) {
 		struct flow f = flow_bound(i);
-		const int fd = sockets[end_of(flow_ingress(&f))];
-		struct arrival any;
+		const int fd = wire_at(flow_ingress(&f))->far;
+		struct wire_arrival any;
 		struct frame frame;
 
 		lab_keep_flow(&f);
@@ -311,7 +214,7 @@ static void nobody_else_can_mark_a_packet(void **state)
 		lab_clear();
 		frame_come(&f, &frame);
 		send_frame(&f, &frame); /* now it is lost, rather than handed back */
-		assert_false(receive(&f, fd, 50, &any));
+		assert_false(wire_receive(&f, fd, WIRE_LOST_MS, &any));
 		for (uint32_t way = 0; way < LANE_WAYS; way++)
 			assert_int_equal(lab_read_queue(way).come, 0);
 		assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_MARK, &none, sizeof(none)), 0);
@@ -333,7 +236,7 @@ static void where_it_is_not_counted_an_actors_end_is_handed_nothing(void **state
 		assert_int_equal(comes_out_by_queue(&f), !f.outward);
 		assert_int_equal(lab_read_queue(LANE_TO_ACTORS).sent, 0);
 	}
-	for (int end = 0; end < ENDS; end++) {
+	for (int end = 0; end < WIRE_ENDS; end++) {
 		const struct flow f = flow_bound(end == 0);
 		struct frame frame;
 

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checksums that a packet socket leaves to hardware, with the place where they are to be written: an actor's packet gets
+ * neither into the lane nor to the gateway's stack unless that is its own checksum's place.
+ */
+#include "lane-wire.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void prepare(void)
+{
+	static bool attached;
+
+	lab_or_skip(plane_of(0));
+	lab_attach();
+	if (!attached)
+		wire_open();
+	attached = true;
+}
+
+/* What became of a frame: it was handed to the other link's far end, or left to the stack. hdr_len: see lane-wire.h. */
+enum fate { LOST, PASSED, LEFT };
+
+static enum fate fate_of(const struct flow *f, const struct frame *frame, const struct virtio_net_hdr *head,
+			 int wait_ms)
+{
+	const struct wire_end *in = wire_at(flow_ingress(f)), *out = wire_at(flow_egress(f));
+	struct wire_arrival is;
+
+	for (uint32_t way = 0; way < LANE_WAYS; way++)
+		lab_write_queue(way, 0, 0);
+	(head->hdr_len ? wire_send_paged : wire_send)(in->far, frame, head);
+	if (wire_receive(f, out->far, wait_ms, &is))
+		return PASSED;
+	if (!wire_receive(f, in->stack[f->family == AF_INET6], 0, &is))
+		return LOST;
+	if (!head->hdr_len)
+		frame_assert_same(&is.frame, frame);
+	return LEFT;
+}
+
+/* A flow's packet whose own checksum is left does that; for the lane, and for the long way. */
+static void assert_good(struct flow *f, bool kept)
+{
+	struct frame frame;
+	struct virtio_net_hdr head;
+
+	f->partial = true;
+	frame_come(f, &frame);
+	head = wire_left(f);
+	assert_int_equal(fate_of(f, &frame, &head, kept ? WIRE_WAIT_MS : 0), kept ? PASSED : LEFT);
+}
+
+/* With another place for its checksum: where it ends is what counts. */
+static void assert_bad(struct flow *f, uint32_t start, uint32_t offset, bool linear)
+{
+	struct virtio_net_hdr head = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+				       .hdr_len = (uint16_t)(linear ? 0 : FRAME_IP),
+				       .csum_start = (uint16_t)start,
+				       .csum_offset = (uint16_t)offset };
+	struct frame frame;
+	enum fate fate;
+
+	frame_come(f, &frame);
+	fate = fate_of(f, &frame, &head, WIRE_LOST_MS);
+	if (fate != LOST)
+		fail_msg("checksum at %u + %u, its own is at %u: %s", start, offset, flow_checksum(f),
+			 fate == PASSED ? "passed" : "left to the stack");
+}
+
+#define FIRST 20 /* to begin sooner is refused by the kernel's packet sockets */
+
+/* Addresses, ports, half of itself; with the header where programs read it, or not. */
+static void assert_no_other_place(struct flow *f, bool kept)
+{
+	for (uint32_t place = FIRST; place < flow_checksum(f); place++) {
+		assert_bad(f, place % 2 ? FIRST : place, place % 2 ? place - FIRST : 0, place % 3);
+		if (place % 8 == 0)
+			assert_good(f, kept);
+	}
+	assert_good(f, kept);
+}
+
+/* To look for what must not come takes its time: one slot's flows do. */
+static void nothing_else_is_overwritten(void **state)
+{
+	(void)state;
+	prepare();
+	for (int kind = 0; kind < KINDS; kind++) {
+		struct flow f = flow_of(plane_of(0), kind);
+
+		if (!f.outward)
+			continue;
+		lab_keep_flow(&f);
+		assert_no_other_place(&f, true);
+		lab_clear();
+		assert_no_other_place(&f, false);
+	}
+}
+
+/* Behind it is payload, which may be what a tunnel carries. */
+static void a_place_behind_its_own_is_none_of_ours(void **state)
+{
+	(void)state;
+	prepare();
+	for (int kind = 0; kind < KINDS; kind++) {
+		struct flow f = flow_of(plane_of(0), kind);
+		struct virtio_net_hdr head;
+		struct frame frame;
+
+		if (!f.outward)
+			continue;
+		lab_keep_flow(&f);
+		f.partial = true;
+		head = wire_left(&f);
+		head.csum_offset = (uint16_t)(head.csum_offset + 4);
+		frame_come(&f, &frame);
+		assert_int_equal(fate_of(&f, &frame, &head, WIRE_WAIT_MS), PASSED);
+		lab_clear();
+		assert_int_equal(fate_of(&f, &frame, &head, 0), LEFT);
+	}
+}
+
+/* The worker's packets are not judged by their bytes alone. */
+static void the_workers_are_left_alone(void **state)
+{
+	(void)state;
+	prepare();
+	for (int kind = 0; kind < KINDS; kind++) {
+		struct flow f = flow_of(plane_of(0), kind);
+		struct virtio_net_hdr head;
+		struct frame frame;
+
+		if (f.outward)
+			continue;
+		f.partial = true;
+		head = wire_left(&f);
+		head.csum_offset = 0;
+		frame_come(&f, &frame);
+		assert_int_equal(fate_of(&f, &frame, &head, 0), LEFT);
+	}
+}
+
+struct patch {
+	uint8_t family, at, value;
+};
+
+/* A kernel leaves no checksum but of whole TCP and UDP: options, fragments, other protocols have none left. */
+static void of_other_packets_none_is_left(void **state)
+{
+	static const struct patch patches[] = {
+		{ AF_INET, 0, 0x46 }, { AF_INET, 0, 0x55 }, { AF_INET, 6, 0x20 },  { AF_INET, 7, 1 },
+		{ AF_INET, 9, 1 },    { AF_INET, 9, 132 },  { AF_INET6, 0, 0x50 }, { AF_INET6, 6, 44 },
+		{ AF_INET6, 6, 58 },  { AF_INET6, 6, 60 },  { AF_INET6, 6, 0 },
+	};
+
+	(void)state;
+	prepare();
+	for (int kind = 0; kind < KINDS; kind++) {
+		for (size_t i = 0; i < sizeof(patches) / sizeof(*patches); i++) {
+			struct flow f = flow_of(plane_of(0), kind);
+			struct virtio_net_hdr none = wire_left(&f), head;
+			struct frame frame;
+
+			if (!f.outward || f.family != patches[i].family)
+				continue;
+			f.partial = true;
+			head = wire_left(&f);
+			frame_come(&f, &frame);
+			frame.bytes[FRAME_IP + patches[i].at] = patches[i].value;
+			assert_int_equal(fate_of(&f, &frame, &head, WIRE_LOST_MS), LOST);
+			assert_int_equal(fate_of(&f, &frame, &none, 0), LEFT);
+		}
+	}
+}
+
+/* It can't be told that its checksum is left. */
+static void an_address_that_makes_no_difference_has_no_lane(void **state)
+{
+	struct flow f = flow_of(plane_of(0), 4);
+	const uint16_t inner = frame_sum(0, f.plane->inner.bytes, 4);
+	uint32_t without = 0;
+
+	(void)state;
+	prepare();
+	assert_true(f.outward && f.family == AF_INET);
+	for (f.slot = 1; f.slot < 65000; f.slot++) {
+		const struct addr outer = layout_outer(f.plane, AF_INET, f.slot);
+		const bool same = frame_sum(0, outer.bytes, 4) % 0xffff == inner % 0xffff;
+		struct lane_entry entry;
+
+		if (!same && f.slot % 9973 != 0)
+			continue;
+		lab_clear();
+		lab_learn_flow(&f);
+		assert_int_equal(lab_count(&entry), !same);
+		without += same;
+	}
+	assert_int_equal(without, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_else_is_overwritten),
+		cmocka_unit_test(a_place_behind_its_own_is_none_of_ours),
+		cmocka_unit_test(the_workers_are_left_alone),
+		cmocka_unit_test(of_other_packets_none_is_left),
+		cmocka_unit_test(an_address_that_makes_no_difference_has_no_lane),
+	};
+
+	return cmocka_run_group_tests_name("lane-sum", tests, NULL, NULL);
+}
