@@ -4,12 +4,15 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fault.h"
 #include "bpf/load.h"
 #include "netns/sysctl.h"
 #include "plane/lane.h"
 #include "rtnl/classifier.h"
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 /*
@@ -81,21 +84,23 @@ static int load_pass(struct parts *parts, struct an_error *err)
 	return parts->pass < 0 ? parts->pass : 0;
 }
 
-/* Kernels that don't have tcx don't count what is handed to a link's other end, either: both came with 6.6. */
+/* Kernels that don't have tcx (before 6.6) don't count what is handed to a link's other end, either. */
 static int place_pass(struct an_worker *w, struct parts *parts, struct an_error *err)
 {
 	int r;
 
-	parts->maps.counted = true;
+	parts->maps.hand_to_actors = true;
 	r = load_pass(parts, err);
-	if (r < 0 || attach_up(w, parts, NULL) == 0)
+	if (r == 0)
+		r = attach_up(w, parts, err);
+	if (r != -EINVAL)
 		return r;
-	parts->maps.counted = false;
+	parts->maps.hand_to_actors = false;
 	fd_close(parts->pass);
 	return load_pass(parts, err);
 }
 
-/* What comes in comes first: it hands on what the other has come in again. */
+/* What comes in is first, and last when it is undone: it hands on what the other has come in again. */
 static int place_learn(struct an_worker *w, struct parts *parts, struct an_error *err)
 {
 	struct nl_sock *rtnl = &GATEWAY_SIDE(w)->rtnl;
@@ -127,12 +132,26 @@ static int place(struct an_worker *w, struct parts *parts, struct an_error *err)
 	return r;
 }
 
+/* Where soft interrupts may come between each other, a processor's memory is not its own (PREEMPT_RT). */
+static int check_kernel(struct an_error *err)
+{
+	struct utsname name;
+
+	if (fault_point("uname") < 0 || uname(&name) < 0)
+		return error_errno(err, AN_FAILED, errno, "fast lane", "uname");
+	if (strstr(name.version, "PREEMPT_RT"))
+		return error_set(err, AN_FAILED, EOPNOTSUPP, "fast lane", "not with PREEMPT_RT");
+	return 0;
+}
+
 /* The number of the array that shuts it is all that is kept, in the gateway's record. */
 static int build(struct an_worker *w)
 {
 	struct parts parts = { { -1, -1, -1, 0, false }, -1, -1 };
-	int r = load_maps(&parts.maps, NULL);
+	int r = check_kernel(NULL);
 
+	if (r == 0)
+		r = load_maps(&parts.maps, NULL);
 	if (r == 0)
 		r = load_array_id(parts.maps.shut, &w->plane.lane, NULL);
 	if (r == 0)

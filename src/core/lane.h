@@ -6,7 +6,7 @@
 #include "core/worker.h"
 
 /**
- * lane_make() - load its programs, and put them at the ends of the link between worker and gateway
+ * lane_make() - load its programs, and put them at the gateway's end of the link to the worker
  * The plane says whether there is one: where it can't be made there is none, and everything else is the same.
  * Return: 0 or a negative errno.
  */

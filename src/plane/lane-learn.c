@@ -120,10 +120,10 @@ static void learn(struct program *p, const struct plane *plane, const struct lan
 	write_entry(p, ip);
 }
 
-/* With its number, whatever it is, it comes in again by the link that it leaves by, which lane_pass hands it on from. */
+/* With its number, whatever it is, it comes in again by the link that it leaves by, and lane_pass hands it on. */
 static void send_again(struct program *p, const struct lane_maps *maps)
 {
-	if (!maps->counted)
+	if (!maps->hand_to_actors)
 		program_jump(p, BPF_JNE, LINK, LAYOUT_UP_INDEX, BY_LINK);
 	code_find_step(p);
 	code_find_queue(p, maps, false, BY_LINK);

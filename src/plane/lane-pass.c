@@ -115,7 +115,7 @@ static void pass(struct program *p, const struct lane_maps *maps, const struct l
 	code_write_sum(p, ip);
 	write_packet(p, ip);
 	program_load(p, BYTES_4, R1, ENTRY, ENTRY_FIELD(link));
-	if (!maps->counted)
+	if (!maps->hand_to_actors)
 		program_jump(p, BPF_JEQ, LINK, LAYOUT_UP_INDEX, BY_LINK);
 	code_hand_over(p, BPF_FUNC_redirect_peer, 0);
 }
@@ -132,7 +132,8 @@ static void come_again(struct program *p, const struct lane_maps *maps)
 	program_store(p, BYTES_8, R0, QUEUE_FIELD(come), R2);
 	program_store_value(p, BYTES_4, CONTEXT, CONTEXT_FIELD(mark), 0);
 	program_copy(p, R1, CONTEXT);
-	program_set(p, R2, PACKET_HOST); /* of another host's, as it came in at this end */
+	program_set(p, R2,
+		    PACKET_HOST); /* it is another host's at this end; kernels before 6.15 leave it that */
 	program_call(p, BPF_FUNC_skb_change_type);
 	program_copy(p, R1, LINK);
 	code_hand_over(p, BPF_FUNC_redirect_peer, 0);
@@ -154,7 +155,7 @@ void lane_pass(struct program *p, const struct lane_maps *maps)
 	pass(p, maps, &lane_ip6);
 	program_label(p, COME);
 	come_again(p, maps);
-	if (!maps->counted) {
+	if (!maps->hand_to_actors) {
 		program_label(p, BY_LINK);
 		code_hand_over(p, BPF_FUNC_redirect, 0);
 	}

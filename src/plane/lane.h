@@ -24,8 +24,8 @@
  * processor's queue until then. So lane_learn sends nothing out: it gives each packet a number for a mark and has it
  * come in again by the link that it leaves by, through the same queue; lane_pass notes the number, and hands it to the
  * other end. A packet may pass only if the last one has come that this processor sent that way. A mark says which
- * packets those are: no other has one, since marks don't get from one namespace to another. What gets lost, or is
- * handed to another processor (RPS), makes packets go the long way until the next one has come.
+ * packets those are: no other has one, since marks don't get from one namespace to another. What gets lost makes
+ * packets go the long way until the next one has come. RPS, which nobody turns on in the gateway, would cost their order.
  *
  * Each processor has a memory of its own, so nothing in it changes while it is read: packets are handled where no other
  * packet's handling comes between, on one processor (soft interrupts). Flows whose places in it collide
@@ -93,13 +93,13 @@ enum { LANE_TO_ACTORS, LANE_TO_WORKER, LANE_WAYS };
  * @shut:           of one array for all, LANE_LINKS times a time of the monotonic clock, ns: what was noted of a link
  *                  before is forgotten; of links that have a place together, too
  * @seed:           any number: where flows have their places is nobody's to find out
- * @counted:        the kernel counts what is handed to a link's other end (since 6.6). Where it doesn't, an actor's end
+ * @hand_to_actors: the kernel counts what is handed to a link's other end. Where it doesn't, an actor's end
  *                  is handed nothing: links send it all
  */
 struct lane_maps {
 	int memory, queues, shut;
 	uint32_t seed;
-	bool counted;
+	bool hand_to_actors;
 };
 
 /** lane_place() - of an actor's link in @shut. */

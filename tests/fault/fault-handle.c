@@ -111,6 +111,29 @@ static uint32_t attached(struct an_worker *w)
 	return attr.query.prog_cnt;
 }
 
+/* Of another failure it can't be told what comes of it; nor of a kernel that doesn't say what it is. */
+static void without_an_answer_there_is_no_lane(void **state)
+{
+	static const struct {
+		const char *call;
+		int err;
+	} failures[] = { { "tcx", ENOMEM }, { "tcx", EPERM }, { "uname", EFAULT } };
+	struct an_worker_spec spec = lab_spec(1, 10);
+	struct an_worker_info info = { .size = sizeof(info) };
+	struct an_worker *w;
+
+	(void)state;
+	lab_or_skip();
+	for (size_t i = 0; i < sizeof(failures) / sizeof(*failures); i++) {
+		faults_set(failures[i].call, 1, failures[i].err);
+		assert_int_equal(an_worker_up(&w, &spec, &info, NULL), 0);
+		assert_true(faults_clear() >= 1);
+		assert_int_equal(info.fast_lane, 0);
+		assert_int_equal(attached(w), 0);
+		lab_down(w);
+	}
+}
+
 static void without_tcx_there_is_a_lane_by_tc(void **state)
 {
 	struct an_worker_spec spec = lab_spec(1, 10);
@@ -376,6 +399,7 @@ int main(void)
 		cmocka_unit_test(an_open_handle_passes_over_slots_that_others_claimed),
 		cmocka_unit_test(without_the_right_to_it_there_is_no_lane_and_all_else),
 		cmocka_unit_test(without_tcx_there_is_a_lane_by_tc),
+		cmocka_unit_test(without_an_answer_there_is_no_lane),
 		cmocka_unit_test(a_lane_that_can_not_be_made_leaves_nothing),
 		cmocka_unit_test(a_release_shuts_the_lane),
 		cmocka_unit_test(the_end_of_a_port_shuts_the_lane),

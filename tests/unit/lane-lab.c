@@ -155,7 +155,7 @@ static int load(struct program *p, const char *name)
 	return fd;
 }
 
-static void load_or_skip(const struct plane *plane, bool counted)
+static void load_or_skip(const struct plane *plane, bool hand_to_actors)
 {
 	struct program p;
 	int r = lab_make();
@@ -165,7 +165,7 @@ static void load_or_skip(const struct plane *plane, bool counted)
 		skip();
 	fd_close(pass_fd);
 	fd_close(learn_fd);
-	maps.counted = counted;
+	maps.hand_to_actors = hand_to_actors;
 	lane_pass(&p, &maps);
 	pass_fd = load(&p, "test_pass");
 	lane_learn(&p, plane, &maps);
@@ -207,7 +207,7 @@ static uint32_t run(int program_fd, const struct frame *frame, struct __sk_buff 
 uint32_t lab_learn(const struct frame *frame, uint32_t mark, uint32_t ingress, uint32_t egress)
 {
 	struct __sk_buff context = { .mark = mark, .ingress_ifindex = ingress, .ifindex = egress };
-	const bool by_link = !maps.counted && egress != LAYOUT_UP_INDEX;
+	const bool by_link = !maps.hand_to_actors && egress != LAYOUT_UP_INDEX;
 	struct frame out;
 
 	assert_int_equal(run(learn_fd, frame, &context, &out), by_link ? TC_ACT_OK : LAB_REDIRECT);

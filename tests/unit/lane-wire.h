@@ -32,7 +32,7 @@ void wire_send_paged(int fd, const struct frame *frame, const struct virtio_net_
 struct wire_arrival {
 	struct virtio_net_hdr head;
 	struct frame frame;
-	uint8_t type; /* PACKET_HOST, PACKET_OUTGOING */
+	uint8_t type; /* PACKET_HOST, ... */
 	uint32_t mark;
 };
 
