@@ -57,6 +57,7 @@ static int slot_wire(struct an_worker *w, uint32_t n, int netns_fd, struct an_er
 		.peer_index = LAYOUT_INNER_INDEX,
 		.peer = LAYOUT_INNER_LINK,
 		.mtu = w->plane.mtu,
+		.queues = 1,
 		.noarp = true,
 	};
 	int r;

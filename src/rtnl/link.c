@@ -39,12 +39,16 @@ static void link_put_flags(struct ifinfomsg *header, const struct link_end *end,
 	header->ifi_change = header->ifi_flags;
 }
 
-static void link_put_end(struct msg *m, const struct link_end *end, uint32_t mtu)
+static void link_put_end(struct msg *m, const struct link_end *end, const struct link_veth *spec)
 {
 	msg_put_str(m, IFLA_IFNAME, end->name);
 	msg_put(m, IFLA_ADDRESS, end->mac, LINK_MAC);
-	if (mtu)
-		msg_put_u32(m, IFLA_MTU, mtu);
+	if (spec->mtu)
+		msg_put_u32(m, IFLA_MTU, spec->mtu);
+	if (spec->queues) {
+		msg_put_u32(m, IFLA_NUM_TX_QUEUES, spec->queues);
+		msg_put_u32(m, IFLA_NUM_RX_QUEUES, spec->queues);
+	}
 	if (end->netns_fd >= 0)
 		msg_put_u32(m, IFLA_NET_NS_FD, (uint32_t)end->netns_fd);
 }
@@ -62,14 +66,14 @@ static void link_order_ends(const struct link_veth *spec, struct link_end end[st
 	end[1] = peer_first ? own : peer;
 }
 
-static void link_build_ends(struct msg *m, const struct link_end end[static 2], uint32_t mtu)
+static void link_build_ends(struct msg *m, const struct link_end end[static 2], const struct link_veth *spec)
 {
 	struct ifinfomsg *header;
 
 	header = msg_begin(m, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(*header));
 	if (header)
 		link_put_flags(header, &end[0], end[0].up);
-	link_put_end(m, &end[0], mtu);
+	link_put_end(m, &end[0], spec);
 	msg_nest(m, IFLA_LINKINFO);
 	msg_put_str(m, IFLA_INFO_KIND, "veth");
 	msg_nest(m, IFLA_INFO_DATA);
@@ -77,7 +81,7 @@ static void link_build_ends(struct msg *m, const struct link_end end[static 2], 
 	header = msg_raw(m, sizeof(*header));
 	if (header)
 		link_put_flags(header, &end[1], false);
-	link_put_end(m, &end[1], mtu);
+	link_put_end(m, &end[1], spec);
 	msg_nest_end(m);
 	msg_nest_end(m);
 	msg_nest_end(m);
@@ -88,7 +92,7 @@ void link_build_veth(struct msg *m, const struct link_veth *spec)
 	struct link_end end[2];
 
 	link_order_ends(spec, end);
-	link_build_ends(m, end, spec->mtu);
+	link_build_ends(m, end, spec);
 }
 
 static bool link_name_valid(const char name[static LINK_NAME])
@@ -135,7 +139,7 @@ int link_add_veth(struct nl_sock *rtnl, const struct link_veth *spec, struct an_
 				 "of two ends in other namespaces only one can be made up at once");
 
 	msg_init(&m, buf, sizeof(buf));
-	link_build_ends(&m, end, spec->mtu);
+	link_build_ends(&m, end, spec);
 	r = nl_call(rtnl, &m, NULL, NULL, NULL, err);
 	if (r == -EOPNOTSUPP) /* no such kind of link */
 		return error_feature(err, "veth links", "VETH");

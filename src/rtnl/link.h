@@ -25,13 +25,15 @@
  * @up, @peer_up:    IFF_UP: of one end at creation, since the kernel refuses the other's (ENOTCONN); where
  *                   both are asked for, the end in the socket's namespace gets it by a second message, and
  *                   one must be there (EINVAL)
+ * @queues:          of both, each way; 0: the kernel's choice, which makes one for each processor, then takes
+ *                   all but one away again
  */
 struct link_veth {
 	char name[LINK_NAME], peer[LINK_NAME];
 	int netns_fd, peer_netns_fd;
 	uint32_t index, peer_index;
 	uint8_t mac[LINK_MAC], peer_mac[LINK_MAC];
-	uint32_t mtu;
+	uint32_t mtu, queues;
 	bool noarp, peer_noarp, up, peer_up;
 };
 

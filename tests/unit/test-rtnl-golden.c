@@ -60,7 +60,7 @@ static struct addr parse(const char *text)
 	return a;
 }
 
-/* ip link add an7 mtu 1500 address 02:a8:1e:00:00:01 arp off up type veth peer eth0 address … netns FD */
+/* ip link add an7 mtu 1500 address 02:… arp off numtxqueues 1 numrxqueues 1 up type veth peer eth0 … netns FD */
 static void veth(void **state)
 {
 	static const struct link_veth spec = {
@@ -69,26 +69,31 @@ static void veth(void **state)
 		.netns_fd = -1,
 		.peer_netns_fd = 9,
 		.mtu = 1500,
+		.queues = 1,
 		.mac = { 2, 0xa8, 0x1e, 0, 0, 1 },
 		.peer_mac = { 2, 0xa8, 0x1e, 0, 0, 2 },
 		.noarp = true,
 		.up = true,
 	};
 	static const uint8_t want[] = {
-		HEAD(140, 16, CREATE_EXCL),                    /* RTM_NEWLINK */
+		HEAD(172, 16, CREATE_EXCL),                    /* RTM_NEWLINK */
 		/* ifinfomsg: AF_UNSPEC; flags, change: NOARP|UP */
 		0, 0, U16(0), U32(0U), U32(0x81U), U32(0x81U),
 		ATTR(8, 3), 'a', 'n', '7', 0,                  /* IFLA_IFNAME */
 		ATTR(10, 1), 2, 0xa8, 0x1e, 0, 0, 1, 0, 0,     /* IFLA_ADDRESS, padded */
 		ATTR(8, 4), U32(1500U),                        /* IFLA_MTU */
-		ATTR(80, 18),                                  /* IFLA_LINKINFO */
+		ATTR(8, 31), U32(1U),                          /* IFLA_NUM_TX_QUEUES */
+		ATTR(8, 32), U32(1U),                          /* IFLA_NUM_RX_QUEUES */
+		ATTR(96, 18),                                  /* IFLA_LINKINFO */
 		ATTR(9, 1), 'v', 'e', 't', 'h', 0, 0, 0, 0,    /* IFLA_INFO_KIND, padded */
-		ATTR(64, 2),                                   /* IFLA_INFO_DATA */
-		ATTR(60, 1),                                   /* VETH_INFO_PEER */
+		ATTR(80, 2),                                   /* IFLA_INFO_DATA */
+		ATTR(76, 1),                                   /* VETH_INFO_PEER */
 		0, 0, U16(0), U32(0U), U32(0U), U32(0U),       /* ifinfomsg: no flags */
 		ATTR(9, 3), 'e', 't', 'h', '0', 0, 0, 0, 0,    /* IFLA_IFNAME, padded */
 		ATTR(10, 1), 2, 0xa8, 0x1e, 0, 0, 2, 0, 0,     /* IFLA_ADDRESS, padded */
 		ATTR(8, 4), U32(1500U),                        /* IFLA_MTU */
+		ATTR(8, 31), U32(1U),                          /* IFLA_NUM_TX_QUEUES */
+		ATTR(8, 32), U32(1U),                          /* IFLA_NUM_RX_QUEUES */
 		ATTR(8, 28), U32(9U),                          /* IFLA_NET_NS_FD */
 	};
 	struct msg *m = start();
