@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is put off until after an answer: aliases, namespaces, conntrack entries, counters, the pool. */
+/* What is put off until after an answer: links finished, aliases, namespaces, conntrack entries, counters, the pool. */
 #include "base/clock.h"
 #include "base/lock.h"
 #include "core/actor.h"
@@ -25,6 +25,20 @@ void actor_name_later(struct an_worker *w, const struct actor *a)
 		w->size_named = size;
 	}
 	w->named[w->n_named++] = *a;
+}
+
+static int finish_fresh(struct an_worker *w, uint64_t deadline_us, struct an_error *err)
+{
+	int r = 0;
+
+	while (r == 0 && w->n_fresh > 0) {
+		if (deadline_us && clock_us() > deadline_us)
+			return 1;
+		r = slot_finish(w, w->fresh[w->n_fresh - 1], err);
+		if (r == 0)
+			w->n_fresh--;
+	}
+	return r;
 }
 
 /* The slot may be released by now: a missing link is no error. */
@@ -150,6 +164,9 @@ int an_worker_dispatch(struct an_worker *worker, unsigned int budget_us, struct 
 	const uint64_t deadline_us = budget_us ? clock_us() + budget_us : 0;
 	int r = worker_current(worker, err);
 
+	if (r ==
+	    0) /* first: where a link is not ready yet, a new alias makes the kernel find its routes' link down */
+		r = finish_fresh(worker, deadline_us, err);
 	if (r == 0)
 		r = write_aliases(worker, deadline_us, err);
 	if (r == 0)

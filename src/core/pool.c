@@ -317,10 +317,8 @@ int pool_take(struct an_worker *w, uint32_t *ret_n, struct an_error *err)
 		r = make_one(w, ret_n, err);
 	if (r < 0)
 		return r;
-	r = slot_settle(w, *ret_n, err);
-	if (r < 0)
-		slot_drop(w, *ret_n, NULL);
-	return r < 0 ? r : 2;
+	numbers_push(&w->fresh, &w->n_fresh, &w->size_fresh, *ret_n); /* without memory it stays unfinished */
+	return 2;
 }
 
 static int no_memory(struct an_error *err)
@@ -375,12 +373,14 @@ int pool_fill(struct an_worker *w, uint64_t deadline_us, struct an_error *err)
 		if (deadline_us && clock_us() > deadline_us)
 			return 1;
 		r = make_one(w, &n, err);
-		if (r == 0) {
-			slots++;
+		if (r < 0)
+			return r;
+		slots++;
+		r = slot_finish(w, n, err);
+		if (r == 0)
 			r = enlist(w, n, err);
-			if (r < 0) /* it may be in the set: the answer can be what was lost */
-				pool_drop(w, n);
-		}
+		if (r < 0) /* it may be in the set: the answer can be what was lost */
+			pool_drop(w, n);
 	}
 	return r;
 }

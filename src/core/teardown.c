@@ -110,7 +110,7 @@ int teardown(struct an_worker *w, uint32_t *ret_slots, struct an_error *err)
 	note(&o, drop_slots(w, &slots, error_of(&o)));
 	if (detached >= 0)
 		clean_worker(w, &o);
-	w->n_idle = w->n_released = w->n_named = 0;
+	w->n_idle = w->n_fresh = w->n_released = w->n_named = 0;
 	if (ret_slots)
 		*ret_slots = slots;
 	return o.first ? o.first : o.found || slots > 0;

@@ -196,7 +196,7 @@ void worker_wake(struct an_worker *w)
 {
 	uint64_t one = 1;
 
-	if (w->n_released > 0 || w->n_named > 0 || w->n_idle < w->record.idle_target)
+	if (w->n_fresh > 0 || w->n_released > 0 || w->n_named > 0 || w->n_idle < w->record.idle_target)
 		(void)!write(w->event_fd, &one, sizeof(one));
 	else
 		worker_rest(w);
@@ -243,6 +243,7 @@ void an_worker_close(struct an_worker *worker)
 	free(worker->idle);
 	free(worker->claimed);
 	free(worker->released);
+	free(worker->fresh);
 	free(worker->named);
 	free(worker);
 	errno = saved;

@@ -36,6 +36,7 @@ struct side {
  * @event_fd:   readable while something is put off
  * @idle:       numbers of idle slots as last seen, [n_idle]; each is looked at again before it is claimed
  * @claimed:    numbers of claimed slots that still stand among the idle ones, as last seen, [n_claimed]
+ * @fresh:      slots made on demand whose link is still to be finished, [n_fresh]
  * @released:   slots whose namespace is still to be dropped, [n_released]
  * @named:      actors whose alias is still to be written to their slot, [n_named]
  */
@@ -52,8 +53,9 @@ struct an_worker {
 	uint32_t worker_index;
 	uint32_t next, last, reserve;
 	int event_fd;
-	uint32_t *idle, *claimed, *released;
-	size_t n_idle, n_claimed, n_released, size_idle, size_claimed, size_released;
+	uint32_t *idle, *claimed, *fresh, *released;
+	size_t n_idle, n_claimed, n_fresh, n_released;
+	size_t size_idle, size_claimed, size_fresh, size_released;
 	struct actor *named;
 	size_t n_named, size_named;
 };

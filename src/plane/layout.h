@@ -21,8 +21,7 @@
 #define LAYOUT_INNER_LINK  "eth0"      /* the actor's end */
 #define LAYOUT_LO_INDEX	   1	       /* of the loopback device, in every namespace */
 #define LAYOUT_UP_INDEX	   2  /* of the gateway's end of the link to the worker: the first after lo */
-#define LAYOUT_INNER_INDEX 2  /* of the actor's end: the first after lo in a new namespace */
-#define LAYOUT_SLOT_INDEX  16 /* what a slot's link in the gateway has added to the slot's number */
+#define LAYOUT_SLOT_INDEX  16 /* what both ends of a slot's link have added to the slot's number */
 #define LAYOUT_FIRST_SLOT  4  /* place of slot 1 in an outer range, after network, worker, gateway, spare */
 #define LAYOUT_WORKER_NSID \
 	(1 << 20) /* by which the gateway knows the worker's namespace: above the kernel's own */

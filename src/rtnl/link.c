@@ -28,7 +28,7 @@ struct link_end {
 	const uint8_t *mac;
 	int netns_fd;
 	uint32_t index;
-	bool noarp, up;
+	bool noarp, up, dormant;
 };
 
 static void link_put_flags(struct ifinfomsg *header, const struct link_end *end, bool up)
@@ -49,6 +49,8 @@ static void link_put_end(struct msg *m, const struct link_end *end, const struct
 		msg_put_u32(m, IFLA_NUM_TX_QUEUES, spec->queues);
 		msg_put_u32(m, IFLA_NUM_RX_QUEUES, spec->queues);
 	}
+	if (end->dormant)
+		msg_put_u8(m, IFLA_OPERSTATE, IF_OPER_DORMANT);
 	if (end->netns_fd >= 0)
 		msg_put_u32(m, IFLA_NET_NS_FD, (uint32_t)end->netns_fd);
 }
@@ -56,10 +58,12 @@ static void link_put_end(struct msg *m, const struct link_end *end, const struct
 /* Which end goes first (see above). */
 static void link_order_ends(const struct link_veth *spec, struct link_end end[static 2])
 {
-	const struct link_end own = { spec->name,  spec->mac,	spec->netns_fd,
-				      spec->index, spec->noarp, spec->up };
-	const struct link_end peer = { spec->peer,	 spec->peer_mac,   spec->peer_netns_fd,
-				       spec->peer_index, spec->peer_noarp, spec->peer_up };
+	const struct link_end own = { spec->name,  spec->mac, spec->netns_fd, spec->index,
+				      spec->noarp, spec->up,  spec->dormant };
+	const struct link_end peer = {
+		spec->peer,    spec->peer_mac, spec->peer_netns_fd, spec->peer_index, spec->peer_noarp,
+		spec->peer_up, false
+	};
 	bool peer_first = peer.up && (!own.up || own.netns_fd < 0);
 
 	end[0] = peer_first ? peer : own;

@@ -25,6 +25,9 @@
  * @up, @peer_up:    IFF_UP: of one end at creation, since the kernel refuses the other's (ENOTCONN); where
  *                   both are asked for, the end in the socket's namespace gets it by a second message, and
  *                   one must be there (EINVAL)
+ * @dormant:         of @name: its operational state at creation (RFC 2863). Set up later, when its peer is up, it
+ *                   has a carrier and passes packets at once, but the kernel finds it ready only once its work
+ *                   queue, or who asks for it, has looked at it
  * @queues:          of both, each way; 0: the kernel's choice, which makes one for each processor, then takes
  *                   all but one away again
  */
@@ -34,7 +37,7 @@ struct link_veth {
 	uint32_t index, peer_index;
 	uint8_t mac[LINK_MAC], peer_mac[LINK_MAC];
 	uint32_t mtu, queues;
-	bool noarp, peer_noarp, up, peer_up;
+	bool noarp, peer_noarp, up, peer_up, dormant;
 };
 
 /**

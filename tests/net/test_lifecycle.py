@@ -53,8 +53,10 @@ class LifecycleTest(case.NetCase):
 
     def test_links_of_slots_have_one_route_a_family(self):
         """Each that the kernel adds is gone through whenever a link is made."""
-        gateway = Namespace(self.up("--slots", "3").json["gateway_netns"])
+        gateway = Namespace(self.up("--slots", "0").json["gateway_netns"])
         self.later(gateway.close)
+        self.activate("a")
+        self.up("--slots", "2")
         for family in self.families():
             routes = gateway.run("ip", "-4" if family.name == "ipv4" else "-6", "route", "show", "table", "all").splitlines()
             self.assertEqual(sorted(route.split("dev ")[1].split()[0] for route in routes if "dev an" in route), ["an1", "an2", "an3"])

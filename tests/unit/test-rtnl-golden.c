@@ -60,7 +60,7 @@ static struct addr parse(const char *text)
 	return a;
 }
 
-/* ip link add an7 mtu 1500 address 02:… arp off numtxqueues 1 numrxqueues 1 up type veth peer eth0 … netns FD */
+/* ip link add an7 mtu 1500 address 02:… arp off state dormant numtxqueues 1 … up type veth peer eth0 … netns FD */
 static void veth(void **state)
 {
 	static const struct link_veth spec = {
@@ -74,9 +74,10 @@ static void veth(void **state)
 		.peer_mac = { 2, 0xa8, 0x1e, 0, 0, 2 },
 		.noarp = true,
 		.up = true,
+		.dormant = true,
 	};
 	static const uint8_t want[] = {
-		HEAD(172, 16, CREATE_EXCL),                    /* RTM_NEWLINK */
+		HEAD(180, 16, CREATE_EXCL),                    /* RTM_NEWLINK */
 		/* ifinfomsg: AF_UNSPEC; flags, change: NOARP|UP */
 		0, 0, U16(0), U32(0U), U32(0x81U), U32(0x81U),
 		ATTR(8, 3), 'a', 'n', '7', 0,                  /* IFLA_IFNAME */
@@ -84,6 +85,7 @@ static void veth(void **state)
 		ATTR(8, 4), U32(1500U),                        /* IFLA_MTU */
 		ATTR(8, 31), U32(1U),                          /* IFLA_NUM_TX_QUEUES */
 		ATTR(8, 32), U32(1U),                          /* IFLA_NUM_RX_QUEUES */
+		ATTR(5, 16), 5, 0, 0, 0,                       /* IFLA_OPERSTATE: IF_OPER_DORMANT, padded */
 		ATTR(96, 18),                                  /* IFLA_LINKINFO */
 		ATTR(9, 1), 'v', 'e', 't', 'h', 0, 0, 0, 0,    /* IFLA_INFO_KIND, padded */
 		ATTR(80, 2),                                   /* IFLA_INFO_DATA */
