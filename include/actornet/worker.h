@@ -87,7 +87,7 @@ struct an_worker_spec {
  * @elapsed_us:    microseconds the call took
  * @notice:        what the operator should know or do next, empty where there is nothing
  * @fast_lane:     1 where packets of flows that were judged take it, 0 where the kernel or the rights for it are
- *                 missing, negative in a dry run that can't know it
+ *                 missing, or on PREEMPT_RT; negative in a dry run that can't know it
  */
 struct an_worker_info {
 	size_t size;
