@@ -164,8 +164,8 @@ int an_worker_dispatch(struct an_worker *worker, unsigned int budget_us, struct 
 	const uint64_t deadline_us = budget_us ? clock_us() + budget_us : 0;
 	int r = worker_current(worker, err);
 
-	if (r ==
-	    0) /* first: where a link is not ready yet, a new alias makes the kernel find its routes' link down */
+	/* first: where a link is not ready yet, a new alias makes the kernel find its routes' link down */
+	if (r == 0)
 		r = finish_fresh(worker, deadline_us, err);
 	if (r == 0)
 		r = write_aliases(worker, deadline_us, err);

@@ -3,10 +3,10 @@
  * Making, dressing and dropping slots.
  *
  * Theory of operation: the order of steps. When a link that is up gets a carrier, the kernel (addrconf_notify()) goes
- * through all IPv6 routes of the namespace, holding its lock of all network devices: 0.5 ms in a gateway of 1,000 slots.
- * It does so from a work queue (net/core/link_watch.c), at once if the change is urgent, else at most once a second, and
- * the first time since is that of the link's creation. So the gateway's end gets its carrier when all else is done, and
- * in a way that isn't urgent:
+ * through all IPv6 routes of the namespace, holding its lock of all network devices: 0.5 ms in a gateway of 1,000
+ * slots. It does so from a work queue (net/core/link_watch.c), at once if the change is urgent, else at most once a
+ * second, and the first time since is that of the link's creation. So the gateway's end gets its carrier when all else
+ * is done, and in a way that isn't urgent:
  *
  * - The actor's end comes up first, without a carrier, and has all its addresses and routes.
  * - The gateway's end then comes up with a carrier: it sends at once, nothing waits to be switched on. But it was made
@@ -104,7 +104,7 @@ static void build_outside(struct msg *m, const struct an_worker *w, uint32_t n, 
 	neigh_build(m, index, family == AF_INET ? &w->plane.inner : &w->plane.inner6, layout_mac_inner);
 }
 
-/* The gateway's side, when the actor's is up. Return: 1, 0 if the outer address is taken by another slot, or a negative errno. */
+/* The gateway's side, when the actor's is up. Return: 1, 0: another slot has the outer address, or a negative errno. */
 static int slot_outside(struct an_worker *w, uint32_t n, struct an_error *err)
 {
 	_Alignas(4) char buf[SLOT_BUF];

@@ -6,15 +6,16 @@
 #include "core/worker.h"
 
 /**
- * slot_make() - make slot @n, whole; idle: no element of any table names it yet. Packets pass when it returns; should the
- * kernel not have set the actor's end running within 20 ms, that is no error: it will in time.
+ * slot_make() - make slot @n, whole; idle: no element of any table names it yet
+ * Packets pass when it returns; should the kernel not have set the actor's end running within 20 ms, that is no error:
+ * it will in time.
  * Return: 1 made, 0 if its outer address is still in use (take the next number), or a negative errno with nothing left.
  */
 int slot_make(struct an_worker *w, uint32_t n, struct an_error *err);
 /**
- * slot_finish() - have the kernel notice that a new slot's link is ready, which takes it the longer the more slots there
- * are, and save it some of that for the next ones. Nothing depends on it: may be done later, or not. A slot that is gone
- * is no error.
+ * slot_finish() - have the kernel notice that a new slot's link is ready
+ * That takes it the longer the more slots there are, and saves it some of that for the next ones. Nothing depends on
+ * it: may be done later, or not. A slot that is gone is no error.
  */
 int slot_finish(struct an_worker *w, uint32_t n, struct an_error *err);
 /** slot_dress() - put addresses, routes and neighbours (again) into a slot: a sandbox wipes them at each start. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Transports' checksums in the fast lane's program for what comes in: how they are changed, and where they will be written.
+ * Transports' checksums in the fast lane's program for what comes in: how they are changed, and where they will be
+ * written.
  *
  * Whoever may open a packet socket in a slot may leave a packet's checksum to hardware and say where that is to be
  * written (PACKET_VNET_HDR): over a port or an address, after these were judged. No rule can see it, nor can a program

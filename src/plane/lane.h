@@ -25,7 +25,8 @@
  * come in again by the link that it leaves by, through the same queue; lane_pass notes the number, and hands it to the
  * other end. A packet may pass only if the last one has come that this processor sent that way. A mark says which
  * packets those are: no other has one, since marks don't get from one namespace to another. What gets lost makes
- * packets go the long way until the next one has come. RPS, which nobody turns on in the gateway, would cost their order.
+ * packets go the long way until the next one has come. RPS, which nobody turns on in the gateway, would cost their
+ * order.
  *
  * Each processor has a memory of its own, so nothing in it changes while it is read: packets are handled where no other
  * packet's handling comes between, on one processor (soft interrupts). Flows whose places in it collide

@@ -25,7 +25,7 @@ void lab_or_skip(const struct plane *plane);
 /** lab_uncounted() - the same, as they are where the kernel doesn't count what is handed over. */
 void lab_uncounted(const struct plane *plane);
 
-/** lab_learn() - show a frame that leaves to lane_learn, which must have it come in again as it is. Return: its mark. */
+/** lab_learn() - show a frame that leaves to lane_learn, which must have it come in again as it is. Return: its mark */
 uint32_t lab_learn(const struct frame *frame, uint32_t mark, uint32_t ingress, uint32_t egress);
 /** lab_learn_flow() - as the long way would. */
 void lab_learn_flow(const struct flow *f);
@@ -61,8 +61,8 @@ void lab_keep_flow(const struct flow *f);
 /** lab_attach() - set the links up, with both programs as they are now. */
 void lab_attach(void);
 /**
- * lab_socket() - a packet socket at the gateway's end of a link: all that comes in and leaves there (ETH_P_ALL), or what
- * of a protocol the gateway's stack gets
+ * lab_socket() - a packet socket at the gateway's end of a link: all that comes in and leaves there (ETH_P_ALL), or
+ * what of a protocol the gateway's stack gets
  * Its frames have a struct virtio_net_hdr in front, and the mark is told (SO_RCVMARK).
  */
 int lab_socket(uint32_t link, uint16_t protocol);

@@ -105,7 +105,7 @@ static uint32_t way_of(const struct flow *f)
 static const uint64_t numbers[] = { 0, 1, 7, 255, 256, 65535, LANE_NUMBERS - 1, LANE_NUMBERS };
 #define N_NUMBERS (sizeof(numbers) / sizeof(*numbers))
 
-/* Until the last one that was sent that way has come. What stays is lost here; else it would come out before the next. */
+/* Until the last one that was sent that way has come. What stays is lost here, or it would come out before the next. */
 static void nothing_overtakes_what_is_on_its_way(void **state)
 {
 	(void)state;

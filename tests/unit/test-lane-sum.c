@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checksums that a packet socket leaves to hardware, with the place where they are to be written: an actor's packet gets
- * neither into the lane nor to the gateway's stack unless that is its own checksum's place.
+ * Checksums that a packet socket leaves to hardware, with the place where they are to be written: an actor's packet
+ * gets neither into the lane nor to the gateway's stack unless that is its own checksum's place.
  */
 #include "lane-wire.h"
 #include <setjmp.h>
@@ -114,7 +114,7 @@ static enum fate fate_off(struct flow f, int bytes)
 	return fate_of(&f, &frame, &head, WIRE_LOST_MS);
 }
 
-/* Behind it is payload, which may be what a tunnel carries; the worker's packets are not judged by their bytes alone. */
+/* Behind it is payload, which may be what a tunnel carries; the worker's packets are not judged by bytes alone. */
 static void other_places_are_none_of_ours(void **state)
 {
 	(void)state;
