@@ -95,18 +95,18 @@ void code_families(struct program *p)
 	program_jump(p, BPF_JNE, R2, htons(lane_ip4.ethertype), OUT);
 }
 
-void code_check_ip(struct program *p, const struct lane_ip *ip, uint8_t otherwise)
+void code_check_ip(struct program *p, const struct lane_ip *ip, uint8_t odd, uint8_t fragment)
 {
 	program_load(p, BYTES_1, R2, PACKET, IP);
 	if (ip == &lane_ip6) {
 		program_math(p, BPF_AND, R2, 0xf0);
-		program_jump(p, BPF_JNE, R2, 0x60, otherwise);
+		program_jump(p, BPF_JNE, R2, 0x60, odd);
 		return;
 	}
-	program_jump(p, BPF_JNE, R2, 0x45, otherwise);
+	program_jump(p, BPF_JNE, R2, 0x45, odd);
 	program_load(p, BYTES_2, R2, PACKET, IP4_FRAGMENT);
 	program_math(p, BPF_AND, R2, htons(0x3fff));
-	program_jump(p, BPF_JNE, R2, 0, otherwise);
+	program_jump(p, BPF_JNE, R2, 0, fragment);
 }
 
 /* UDP, or a segment from the middle of a connection. R3 = which. */
@@ -125,7 +125,7 @@ static void check_transport(struct program *p, const struct lane_ip *ip)
 void code_read_flow(struct program *p, const struct lane_ip *ip)
 {
 	code_need(p, ip->payload + UDP_LEN, OUT);
-	code_check_ip(p, ip, OUT);
+	code_check_ip(p, ip, OUT, OUT);
 	check_transport(p, ip);
 	program_math(p, BPF_OR, R3, ip->mark);
 	program_store(p, BYTES_8, STACK, FLOW_FIELD(protocol), R3);

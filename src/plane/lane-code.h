@@ -78,6 +78,7 @@ enum label {
 	NO_SUM,
 	SUMMED,
 	LEFT_TCP,
+	LEFT_UDP,
 	INWARD,
 	OUTWARD,
 	READY,
@@ -112,8 +113,8 @@ void code_fold(struct program *p, int times);
 void code_find_time(struct program *p);
 /** code_families() - to V6 with a packet of IPv6, to OUT with one of neither. PACKET, R5 as code_load_packet(). */
 void code_families(struct program *p);
-/** code_check_ip() - is it a whole packet of IPv4 without options, or one of IPv6? R2 is lost. */
-void code_check_ip(struct program *p, const struct lane_ip *ip, uint8_t otherwise);
+/** code_check_ip() - to @odd unless it is IPv4 without options, or IPv6; to @fragment with one of IPv4. R2 is lost. */
+void code_check_ip(struct program *p, const struct lane_ip *ip, uint8_t odd, uint8_t fragment);
 /** code_read_flow() - the packet's flow onto the stack, but for its link; to OUT with what takes no lane. */
 void code_read_flow(struct program *p, const struct lane_ip *ip);
 /** code_words() - of a flow: so much of it, 8 bytes each, says all of this family's. */

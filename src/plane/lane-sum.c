@@ -88,13 +88,22 @@ void code_write_sum(struct program *p, const struct lane_ip *ip)
 	program_label(p, OWN(ip, SUMMED));
 }
 
-/* To DROP unless it is TCP or UDP, whole and plain, whose own checksum is left. */
+/*
+ * A kernel leaves the checksums of TCP and UDP, of whole packets: of fragments and ICMP none. What has options or is of
+ * another protocol the table drops, and counts.
+ */
 static void check_left(struct program *p, const struct lane_ip *ip)
 {
-	code_check_ip(p, ip, DROP);
+	static const uint8_t never[] = { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_FRAGMENT };
+
+	code_check_ip(p, ip, GO_ON, DROP);
 	program_load(p, BYTES_1, R2, PACKET, ip->protocol);
 	program_jump(p, BPF_JEQ, R2, IPPROTO_TCP, OWN(ip, LEFT_TCP));
-	program_jump(p, BPF_JNE, R2, IPPROTO_UDP, DROP);
+	program_jump(p, BPF_JEQ, R2, IPPROTO_UDP, OWN(ip, LEFT_UDP));
+	for (size_t i = 0; i < sizeof(never); i++)
+		program_jump(p, BPF_JEQ, R2, never[i], DROP);
+	program_jump(p, BPF_JA, 0, 0, GO_ON);
+	program_label(p, OWN(ip, LEFT_UDP));
 	check_end(p, ip->payload + udp.sum);
 	program_jump(p, BPF_JA, 0, 0, GO_ON);
 	program_label(p, OWN(ip, LEFT_TCP));
@@ -124,10 +133,13 @@ static void check_family(struct program *p, const struct lane_ip *ip)
 	check_left(p, ip);
 }
 
+/* A frame whose tag was taken off before has a second one if it has this type: what is in it would not be looked at. */
 void code_check_sum(struct program *p)
 {
 	program_jump(p, BPF_JEQ, LINK, LAYOUT_UP_INDEX, GO_ON);
 	code_load_context(p, R2, CONTEXT_FIELD(protocol));
+	program_jump(p, BPF_JEQ, R2, htons(ETH_P_8021Q), DROP);
+	program_jump(p, BPF_JEQ, R2, htons(ETH_P_8021AD), DROP);
 	program_jump(p, BPF_JEQ, R2, htons(lane_ip6.ethertype), LEFT6);
 	program_jump(p, BPF_JNE, R2, htons(lane_ip4.ethertype), GO_ON);
 	check_family(p, &lane_ip4);

@@ -68,7 +68,8 @@ void frame_set_word(struct frame *f, uint32_t at, uint16_t word);
 /** frame_assert_same() - every byte. */
 void frame_assert_same(const struct frame *is, const struct frame *want);
 
-#define FRAME_TAGS 3 /* one network, one of a provider's, none but a priority */
+#define FRAME_TAGS     3 /* one network, one of a provider's, none but a priority */
+#define FRAME_PRIORITY 2
 /** frame_tag() - the same with tag @i (IEEE 802.1Q). */
 void frame_tag(const struct frame *frame, int i, struct frame *ret);
 

@@ -101,6 +101,43 @@ static void nothing_else_is_overwritten(void **state)
 	}
 }
 
+static bool gets_to_the_stack(const struct flow *f, const struct frame *frame,
+			      const struct virtio_net_hdr *head)
+{
+	const struct wire_end *in = wire_at(flow_ingress(f));
+	struct wire_arrival is;
+
+	wire_send(in->far, frame, head);
+	return wire_receive(f, in->stack[f->family == AF_INET6], 0, &is);
+}
+
+/* The kernel takes tags of priority alone off: one before programs see a frame, more of them after. */
+static void tags_hide_nothing(void **state)
+{
+	(void)state;
+	prepare();
+	for (int kind = 0; kind < KINDS; kind++) {
+		struct flow f = flow_of(plane_of(0), kind);
+		struct virtio_net_hdr head;
+		struct frame frame, tagged;
+
+		if (!f.outward)
+			continue;
+		f.partial = true;
+		head = wire_left(&f);
+		frame_come(&f, &frame);
+		for (int tags = 1; tags <= 3; tags++) {
+			frame_tag(&frame, FRAME_PRIORITY, &tagged);
+			frame = tagged;
+			head.csum_start = (uint16_t)(head.csum_start + 4);
+			assert_int_equal(gets_to_the_stack(&f, &frame, &head), tags == 1);
+			head.csum_offset = (uint16_t)(head.csum_offset - 4);
+			assert_false(gets_to_the_stack(&f, &frame, &head));
+			head.csum_offset = (uint16_t)(head.csum_offset + 4);
+		}
+	}
+}
+
 /* What becomes of a flow's packet whose checksum is to be written so many bytes off its own place? */
 static enum fate fate_off(struct flow f, int bytes)
 {
@@ -130,17 +167,20 @@ static void other_places_are_none_of_ours(void **state)
 	}
 }
 
+/* struct patch - a byte of the IP header; @fate: of what leaves its checksum; without that it is left to the stack */
 struct patch {
 	uint8_t family, at, value;
+	enum fate fate;
 };
 
-/* A kernel leaves no checksum but of whole TCP and UDP: options, fragments, other protocols have none left. */
+/* Of fragments and ICMP none is left; options and other protocols are the table's to drop and to count. */
 static void of_other_packets_none_is_left(void **state)
 {
 	static const struct patch patches[] = {
-		{ AF_INET, 0, 0x46 }, { AF_INET, 0, 0x55 }, { AF_INET, 6, 0x20 },  { AF_INET, 7, 1 },
-		{ AF_INET, 9, 1 },    { AF_INET, 9, 132 },  { AF_INET6, 0, 0x50 }, { AF_INET6, 6, 44 },
-		{ AF_INET6, 6, 58 },  { AF_INET6, 6, 60 },  { AF_INET6, 6, 0 },
+		{ AF_INET, 0, 0x46, LEFT },  { AF_INET, 0, 0x55, LEFT }, { AF_INET, 6, 0x20, LOST },
+		{ AF_INET, 7, 1, LOST },     { AF_INET, 9, 1, LOST },	 { AF_INET, 9, 132, LEFT },
+		{ AF_INET6, 0, 0x50, LEFT }, { AF_INET6, 6, 44, LOST },	 { AF_INET6, 6, 58, LOST },
+		{ AF_INET6, 6, 60, LEFT },   { AF_INET6, 6, 0, LEFT },
 	};
 
 	(void)state;
@@ -157,7 +197,7 @@ static void of_other_packets_none_is_left(void **state)
 			head = wire_left(&f);
 			frame_come(&f, &frame);
 			frame.bytes[FRAME_IP + patches[i].at] = patches[i].value;
-			assert_int_equal(fate_of(&f, &frame, &head, WIRE_LOST_MS), LOST);
+			assert_int_equal(fate_of(&f, &frame, &head, WIRE_LOST_MS), patches[i].fate);
 			assert_int_equal(fate_of(&f, &frame, &none, 0), LEFT);
 		}
 	}
@@ -192,6 +232,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_else_is_overwritten),
+		cmocka_unit_test(tags_hide_nothing),
 		cmocka_unit_test(other_places_are_none_of_ours),
 		cmocka_unit_test(of_other_packets_none_is_left),
 		cmocka_unit_test(an_address_that_makes_no_difference_has_no_lane),
