@@ -27,18 +27,14 @@ void actor_name_later(struct an_worker *w, const struct actor *a)
 	w->named[w->n_named++] = *a;
 }
 
-static int finish_fresh(struct an_worker *w, uint64_t deadline_us, struct an_error *err)
+static int finish_fresh(struct an_worker *w, uint64_t deadline_us)
 {
-	int r = 0;
-
-	while (r == 0 && w->n_fresh > 0) {
+	while (w->n_fresh > 0) {
 		if (deadline_us && clock_us() > deadline_us)
 			return 1;
-		r = slot_finish(w, w->fresh[w->n_fresh - 1], err);
-		if (r == 0)
-			w->n_fresh--;
+		slot_finish(w, w->fresh[--w->n_fresh]);
 	}
-	return r;
+	return 0;
 }
 
 /* The slot may be released by now: a missing link is no error. */
@@ -166,7 +162,7 @@ int an_worker_dispatch(struct an_worker *worker, unsigned int budget_us, struct 
 
 	/* first: where a link is not ready yet, a new alias makes the kernel find its routes' link down */
 	if (r == 0)
-		r = finish_fresh(worker, deadline_us, err);
+		r = finish_fresh(worker, deadline_us);
 	if (r == 0)
 		r = write_aliases(worker, deadline_us, err);
 	if (r == 0)

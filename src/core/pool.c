@@ -376,9 +376,8 @@ int pool_fill(struct an_worker *w, uint64_t deadline_us, struct an_error *err)
 		if (r < 0)
 			return r;
 		slots++;
-		r = slot_finish(w, n, err);
-		if (r == 0)
-			r = enlist(w, n, err);
+		slot_finish(w, n);
+		r = enlist(w, n, err);
 		if (r < 0) /* it may be in the set: the answer can be what was lost */
 			pool_drop(w, n);
 	}

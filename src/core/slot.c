@@ -271,7 +271,7 @@ int slot_unshield(struct an_worker *w, uint32_t n, struct an_error *err)
  * The kernel routes ff00::/8 by each link that has IPv6. Nothing is sent there from the gateway, and with each new link
  * the kernel would go through those of all slots.
  */
-static int drop_multicast(struct an_worker *w, uint32_t n, struct an_error *err)
+static void drop_multicast(struct an_worker *w, uint32_t n)
 {
 	const struct route route = {
 		.dst = { .family = AF_INET6, .prefix = 8, .bytes = { 0xff } },
@@ -279,18 +279,17 @@ static int drop_multicast(struct an_worker *w, uint32_t n, struct an_error *err)
 		.table = RT_TABLE_LOCAL,
 	};
 
-	return links_have_ipv6(w) ? route_del(&GATEWAY_SIDE(w)->rtnl, &route, err) : 0;
+	if (links_have_ipv6(w))
+		route_del(&GATEWAY_SIDE(w)->rtnl, &route, NULL);
 }
 
-int slot_finish(struct an_worker *w, uint32_t n, struct an_error *err)
+void slot_finish(struct an_worker *w, uint32_t n)
 {
 	char name[IFNAMSIZ];
 	struct link link;
-	int r = link_get(&GATEWAY_SIDE(w)->rtnl, layout_slot_link(n, name), &link, err);
 
-	if (r == 0)
-		r = drop_multicast(w, n, err);
-	return r < 0 && r != -ENODEV ? r : 0;
+	if (link_get(&GATEWAY_SIDE(w)->rtnl, layout_slot_link(n, name), &link, NULL) == 0)
+		drop_multicast(w, n);
 }
 
 /* Both sides of a slot whose namespace is there. Return: 1, 0 if its outer address is taken, or a negative errno. */

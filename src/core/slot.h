@@ -15,9 +15,9 @@ int slot_make(struct an_worker *w, uint32_t n, struct an_error *err);
 /**
  * slot_finish() - have the kernel notice that a new slot's link is ready
  * That takes it the longer the more slots there are, and saves it some of that for the next ones. Nothing depends on
- * it: may be done later, or not. A slot that is gone is no error.
+ * it, so it has no errors: may be done later, or not.
  */
-int slot_finish(struct an_worker *w, uint32_t n, struct an_error *err);
+void slot_finish(struct an_worker *w, uint32_t n);
 /** slot_dress() - put addresses, routes and neighbours (again) into a slot: a sandbox wipes them at each start. */
 int slot_dress(struct an_worker *w, uint32_t n, struct an_error *err);
 /** slot_shield() - for sandboxes: keep the host kernel from answering in their place. Idempotent. */

@@ -153,6 +153,42 @@ static void without_tcx_there_is_a_lane_by_tc(void **state)
 	}
 }
 
+static bool has_alias(struct an_worker *w, uint32_t n)
+{
+	char name[IFNAMSIZ];
+	struct link link;
+
+	assert_int_equal(link_get(&GATEWAY_SIDE(w)->rtnl, layout_slot_link(n, name), &link, NULL), 0);
+	return link.alias[0];
+}
+
+/* Which of them it is that fails: what finishes the slot alone does no harm, and the alias is tried again next time. */
+static void what_is_put_off_is_done_though_a_slot_can_not_be_finished(void **state)
+{
+	unsigned int calls = 1, harmless = 0;
+
+	(void)state;
+	lab_or_skip();
+	for (unsigned int at = 1; at <= calls; at++) {
+		struct an_actor_info info = { .size = sizeof(info) };
+		struct an_worker *w = lab_up(0, 10);
+		int r;
+
+		assert_int_equal(an_actor_activate(w, &asked, &info, NULL), 1);
+		assert_false(has_alias(w, (uint32_t)info.generation));
+		faults_set("sendmsg", at, ENOBUFS);
+		r = an_worker_dispatch(w, 0, NULL);
+		calls = faults_clear();
+		assert_int_equal(has_alias(w, (uint32_t)info.generation), r == 0);
+		harmless += r == 0;
+		lab_settle(w);
+		assert_true(has_alias(w, (uint32_t)info.generation));
+		lab_release(w, "asked");
+		lab_down(w);
+	}
+	assert_in_range(harmless, 2, calls - 1); /* to ask for the link, to delete its route */
+}
+
 /* `up` with its @at-th message failing; 0: none. Return: how many it sent. */
 static unsigned int up_with_failure(unsigned int at, unsigned int *without_lane)
 {
@@ -400,6 +436,7 @@ int main(void)
 		cmocka_unit_test(without_the_right_to_it_there_is_no_lane_and_all_else),
 		cmocka_unit_test(without_tcx_there_is_a_lane_by_tc),
 		cmocka_unit_test(without_an_answer_there_is_no_lane),
+		cmocka_unit_test(what_is_put_off_is_done_though_a_slot_can_not_be_finished),
 		cmocka_unit_test(a_lane_that_can_not_be_made_leaves_nothing),
 		cmocka_unit_test(a_release_shuts_the_lane),
 		cmocka_unit_test(the_end_of_a_port_shuts_the_lane),
