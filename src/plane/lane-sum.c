@@ -111,14 +111,14 @@ static void check_left(struct program *p, const struct lane_ip *ip)
 	program_jump(p, BPF_JA, 0, 0, GO_ON);
 }
 
-/* Whether one is left says a word that is not changed; it is put back. What is too short for a header gets nowhere. */
+/* Whether one is left says a word that is not changed; it is put back. What has no header to look at is dropped. */
 static void check_family(struct program *p, const struct lane_ip *ip)
 {
 	program_copy(p, R1, CONTEXT);
 	program_set(p, R2, ip->payload);
 	program_call(p, BPF_FUNC_skb_pull_data);
 	code_load_packet(p);
-	code_need(p, ip->payload, GO_ON);
+	code_need(p, ip->payload, DROP);
 	program_load(p, BYTES_2, R2, PACKET, IP_WORD);
 	program_store(p, BYTES_8, STACK, WORD, R2);
 	program_set(p, R4, 1);
