@@ -2,10 +2,9 @@
 /* Steps of the fast lane's programs. */
 #include "plane/lane-code.h"
 #include <arpa/inet.h>
+#include <assert.h>
 #include <netinet/tcp.h>
 #include <string.h>
-
-#define FLOW_WORD(i) (int16_t)(FLOW + 8 * (i))
 
 const struct lane_ip lane_ip4 = {
 	.ethertype = ETH_P_IP,
@@ -14,7 +13,7 @@ const struct lane_ip lane_ip4 = {
 	.from = IP + 12,
 	.payload = IP + 20,
 	.len = 4,
-	.mark = 4 << 8,
+	.family = 4 << 8,
 	.labels = LABELS,
 };
 
@@ -25,7 +24,7 @@ const struct lane_ip lane_ip6 = {
 	.from = IP + 8,
 	.payload = IP + 40,
 	.len = 16,
-	.mark = 6 << 8,
+	.family = 6 << 8,
 	.labels = LABELS + OWN_LABELS,
 };
 
@@ -127,7 +126,7 @@ void code_read_flow(struct program *p, const struct lane_ip *ip)
 	code_need(p, ip->payload + UDP_LEN, OUT);
 	code_check_ip(p, ip, OUT, OUT);
 	check_transport(p, ip);
-	program_math(p, BPF_OR, R3, ip->mark);
+	program_math(p, BPF_OR, R3, ip->family);
 	program_store(p, BYTES_8, STACK, FLOW_FIELD(protocol), R3);
 	code_copy(p, AT(STACK, FLOW_FIELD(ports)), AT(PACKET, ip->payload), 4);
 	code_copy(p, AT(STACK, FLOW_FIELD(addresses)), AT(PACKET, ip->from), 2 * ip->len);
@@ -164,6 +163,8 @@ void code_find_entry(struct program *p, const struct lane_maps *maps, const stru
 	code_find_place(p, maps->memory, OUT);
 	program_copy(p, ENTRY, R0);
 }
+
+static_assert(LANE_TO_ACTORS == 0 && LANE_TO_WORKER == 1, "a bit says which");
 
 /* The difference of two numbers, less one, has its highest bit set if they are the same. */
 void code_find_queue(struct program *p, const struct lane_maps *maps, bool across, uint8_t otherwise)

@@ -25,13 +25,13 @@ enum {
  * struct lane_ip - what is particular to a family; places are in a frame
  * @protocol, @hops, @from, @payload: the protocol's byte, the hop limit's, the source's first, the transport's first
  * @len:       bytes of an address; the destination is behind the source
- * @mark:      4 or 6, in lane_flow.protocol
+ * @family:    4 or 6, in lane_flow.protocol
  * @labels:    its own begin behind this
  */
 struct lane_ip {
 	uint16_t ethertype;
 	int16_t protocol, hops, from, payload;
-	int len, mark;
+	int len, family;
 	uint8_t labels;
 };
 
@@ -58,6 +58,7 @@ enum {
 	WORD = STEP - 8,
 };
 
+#define FLOW_WORD(i)	    (int16_t)(FLOW + 8 * (i)) /* 8 bytes each */
 #define FLOW_FIELD(field)   (int16_t)(FLOW + (int)offsetof(struct lane_flow, field))
 #define ENTRY_FIELD(field)  (int16_t) offsetof(struct lane_entry, field)
 #define QUEUE_FIELD(field)  (int16_t) offsetof(struct lane_queue, field)

@@ -16,7 +16,7 @@ static void check_hop(struct program *p, const struct lane_ip *ip)
 static void check_entry(struct program *p, const struct lane_ip *ip)
 {
 	for (int i = 0; i < code_words(ip); i++) {
-		program_load(p, BYTES_8, R2, STACK, (int16_t)(FLOW + 8 * i));
+		program_load(p, BYTES_8, R2, STACK, FLOW_WORD(i));
 		program_load(p, BYTES_8, R3, ENTRY, (int16_t)(ENTRY_FIELD(flow) + 8 * i));
 		program_jump_by(p, BPF_JNE, R2, R3, OUT);
 	}

@@ -16,12 +16,12 @@
 
 /* struct transport - @sum: where in its header the checksum is; @flags: of bpf_l4_csum_replace() */
 struct transport {
-	uint8_t protocol, sum, len;
+	uint8_t sum, len;
 	int32_t flags;
 };
 
-static const struct transport tcp = { IPPROTO_TCP, 16, TCP_LEN, BPF_F_PSEUDO_HDR };
-static const struct transport udp = { IPPROTO_UDP, 6, UDP_LEN, BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0 };
+static const struct transport tcp = { 16, TCP_LEN, BPF_F_PSEUDO_HDR };
+static const struct transport udp = { 6, UDP_LEN, BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0 };
 
 /* R0 = 0 once the word at a place is another by the difference that R4 is. */
 static void change_word(struct program *p, int place, int32_t flags)
@@ -80,7 +80,7 @@ static void write_sum(struct program *p, const struct lane_ip *ip, const struct 
 void code_write_sum(struct program *p, const struct lane_ip *ip)
 {
 	program_load(p, BYTES_8, R3, STACK, FLOW_FIELD(protocol));
-	program_jump(p, BPF_JEQ, R3, ip->mark | IPPROTO_TCP, OWN(ip, TCP));
+	program_jump(p, BPF_JEQ, R3, ip->family | IPPROTO_TCP, OWN(ip, TCP));
 	write_sum(p, ip, &udp, OWN(ip, SUMMED));
 	program_jump(p, BPF_JA, 0, 0, OWN(ip, SUMMED));
 	program_label(p, OWN(ip, TCP));

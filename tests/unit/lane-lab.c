@@ -225,8 +225,7 @@ void lab_learn_flow(const struct flow *f)
 
 uint32_t lab_pass(const struct frame *frame, uint32_t ingress, struct frame *ret)
 {
-	for (uint32_t way = 0; way < LANE_WAYS; way++)
-		lab_write_queue(way, 0, 0);
+	lab_empty_queues();
 	return lab_pass_marked(frame, ingress, 0, ret);
 }
 
@@ -299,6 +298,12 @@ void lab_write_queue(uint32_t way, uint64_t sent, uint64_t come)
 {
 	queues[cpu] = (struct lane_queue){ sent, come };
 	assert_int_equal(access_place(BPF_MAP_UPDATE_ELEM, maps.queues, way, queues), 0);
+}
+
+void lab_empty_queues(void)
+{
+	for (uint32_t way = 0; way < LANE_WAYS; way++)
+		lab_write_queue(way, 0, 0);
 }
 
 uint32_t lab_mark(uint64_t number)

@@ -44,6 +44,8 @@ void lab_write(const struct lane_entry memory[static LANE_ENTRIES]);
 /** lab_read_queue(), lab_write_queue() - numbers of what it has sent one way (LANE_TO_*). */
 struct lane_queue lab_read_queue(uint32_t way);
 void lab_write_queue(uint32_t way, uint64_t sent, uint64_t come);
+/** lab_empty_queues() - nothing is on its way. */
+void lab_empty_queues(void);
 /** lab_mark() - of a packet with this number, by this processor. */
 uint32_t lab_mark(uint64_t number);
 /** lab_shut() - an actor's link, now. */

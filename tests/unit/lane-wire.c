@@ -30,9 +30,16 @@ const struct wire_end *wire_at(uint32_t link)
 	return NULL;
 }
 
+int wire_stack(const struct flow *f)
+{
+	return wire_at(flow_ingress(f))->stack[f->family == AF_INET6];
+}
+
 void wire_open(void)
 {
-	for (int i = 0; i < WIRE_ENDS; i++) {
+	static bool open;
+
+	for (int i = 0; !open && i < WIRE_ENDS; i++) {
 		const uint32_t link = wire_link(i);
 
 		ends[i] = (struct wire_end){ .far = lab_far_socket(link),
@@ -40,6 +47,7 @@ void wire_open(void)
 					     .stack = { lab_socket(link, ETH_P_IP),
 							lab_socket(link, ETH_P_IPV6) } };
 	}
+	open = true;
 }
 
 struct virtio_net_hdr wire_left(const struct flow *f)

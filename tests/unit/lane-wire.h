@@ -15,10 +15,12 @@ struct wire_end {
 	int far, near, stack[2]; /* of IPv4, IPv6 */
 };
 
-/** wire_open() - at all links, which must be up: once a program. */
+/** wire_open() - at all links, which must be up; again: nothing. */
 void wire_open(void);
 /** wire_at() - a link's. */
 const struct wire_end *wire_at(uint32_t link);
+/** wire_stack() - what the gateway's stack gets of a flow. */
+int wire_stack(const struct flow *f);
 /** wire_link() - number of the link of an end, 0 to WIRE_ENDS - 1. */
 uint32_t wire_link(int end);
 

@@ -44,8 +44,7 @@ static bool comes_out_by_queue(const struct flow *f)
 /* Past the queue, if nothing is in it. */
 static void assert_comes_out(const struct flow *f)
 {
-	for (uint32_t way = 0; way < LANE_WAYS; way++)
-		lab_write_queue(way, 0, 0);
+	lab_empty_queues();
 	assert_false(comes_out_by_queue(f));
 }
 
@@ -59,8 +58,7 @@ static void prepare_as(bool counted)
 	}
 	(counted ? lab_or_skip : lab_uncounted)(plane_of(0));
 	lab_attach();
-	if (attached == NOTHING)
-		wire_open();
+	wire_open();
 	attached = counted ? COUNTED : UNCOUNTED;
 }
 
@@ -230,8 +228,7 @@ static void where_it_is_not_counted_an_actors_end_is_handed_nothing(void **state
 
 		f.slot = lab_slots[i / KINDS];
 		lab_keep_flow(&f);
-		for (uint32_t way = 0; way < LANE_WAYS; way++)
-			lab_write_queue(way, 0, 0);
+		lab_empty_queues();
 		assert_int_equal(comes_out_by_queue(&f), !f.outward);
 		assert_int_equal(lab_read_queue(LANE_TO_ACTORS).sent, 0);
 	}

@@ -13,13 +13,9 @@
 
 static void prepare(void)
 {
-	static bool attached;
-
 	lab_or_skip(plane_of(0));
 	lab_attach();
-	if (!attached)
-		wire_open();
-	attached = true;
+	wire_open();
 }
 
 /* What became of a frame: it was handed to the other link's far end, or left to the stack. hdr_len: see lane-wire.h. */
@@ -31,12 +27,11 @@ static enum fate fate_of(const struct flow *f, const struct frame *frame, const 
 	const struct wire_end *in = wire_at(flow_ingress(f)), *out = wire_at(flow_egress(f));
 	struct wire_arrival is;
 
-	for (uint32_t way = 0; way < LANE_WAYS; way++)
-		lab_write_queue(way, 0, 0);
+	lab_empty_queues();
 	(head->hdr_len ? wire_send_paged : wire_send)(in->far, frame, head);
 	if (wire_receive(f, out->far, wait_ms, &is))
 		return PASSED;
-	if (!wire_receive(f, in->stack[f->family == AF_INET6], 0, &is))
+	if (!wire_receive(f, wire_stack(f), 0, &is))
 		return LOST;
 	if (!head->hdr_len)
 		frame_assert_same(&is.frame, frame);
@@ -105,11 +100,10 @@ static void nothing_else_is_overwritten(void **state)
 static bool gets_to_the_stack(const struct flow *f, const struct frame *frame,
 			      const struct virtio_net_hdr *head)
 {
-	const struct wire_end *in = wire_at(flow_ingress(f));
 	struct wire_arrival is;
 
-	wire_send(in->far, frame, head);
-	return wire_receive(f, in->stack[f->family == AF_INET6], 0, &is);
+	wire_send(wire_at(flow_ingress(f))->far, frame, head);
+	return wire_receive(f, wire_stack(f), 0, &is);
 }
 
 /* The kernel takes tags of priority alone off: one before programs see a frame, more of them after. */
@@ -207,12 +201,11 @@ static void of_other_packets_none_is_left(void **state)
 /* The next frame that the gateway's stack gets, whatever it is. */
 static bool stack_gets_any(const struct flow *f, const struct frame *frame)
 {
-	const struct wire_end *in = wire_at(flow_ingress(f));
 	const struct virtio_net_hdr none = wire_left(f);
 	struct virtio_net_hdr head; /* what is behind it is cut off */
 
-	wire_send(in->far, frame, &none);
-	return recv(in->stack[f->family == AF_INET6], &head, sizeof(head), MSG_DONTWAIT) == sizeof(head);
+	wire_send(wire_at(flow_ingress(f))->far, frame, &none);
+	return recv(wire_stack(f), &head, sizeof(head), MSG_DONTWAIT) == sizeof(head);
 }
 
 /* Where there is no header to look at it can't be told either: too short, or there is no memory to get at it. */
